@@ -1,0 +1,64 @@
+# Every target works as the first command on a fresh clone, and is quick when nothing changed.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+# On Linux the registry's own torch brings gigabytes of GPU libraries; PyTorch keeps CPU builds here.
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install lab train test lint format clean
+
+help:
+	@echo "make install   make .venv and install minillama with everything it needs"
+	@echo "make lab       open JupyterLab on the first lesson"
+	@echo "make train     train a small LLaMA for five minutes and let it write stories"
+	@echo "make test      run every check: ruff, types, tests, notebooks"
+	@echo "make lint      ruff and the type checker only"
+	@echo "make format    let ruff format the code and sort the imports"
+	@echo "make clean     remove .venv and caches (training runs stay)"
+
+install: $(INSTALLED)
+
+lab: install
+	$(PY) -m jupyterlab $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+
+train: install
+	$(PY) -m minillama train --preset small --minutes 5
+
+test: lint
+	$(PY) -m pytest
+
+lint: install
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: install
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find minillama tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is newer than both files exactly when .venv holds what they ask for.
+$(INSTALLED): pyproject.toml constraints.txt
+	@for python in python3 python3.13 python3.12 python3.11; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        exec "$$python" -m venv $(VENV); \
+	    fi; \
+	done; \
+	echo "minillama needs Python 3.11 or newer: install one from python.org and run make again." >&2; \
+	exit 1
+	@echo "Installing into $(VENV). The first time takes a few minutes."
+	@# A wheel from a local folder that pip is set up to look in (pip config find-links) comes first.
+	@if [ "$$(uname -s)" = Linux ]; then \
+	    $(PY) -m pip install --quiet --no-index --no-deps $(TORCH) 2>/dev/null || \
+	    $(PY) -m pip install --no-deps --index-url $(TORCH_INDEX) $(TORCH); \
+	fi
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[all]"
+	@touch $@
