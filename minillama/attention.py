@@ -1,0 +1,119 @@
+"""Attention: every position gathers what it needs from the positions before it."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from minillama.cache import KVCache
+from minillama.config import ModelConfig
+from minillama.rope import apply_rope
+
+
+def attention_mask(
+    time: int,
+    keys: int,
+    documents: Int[Tensor, "batch keys"] | None = None,
+    device: torch.device | str | None = None,
+) -> Bool[Tensor, "#batch 1 time keys"]:
+    """True where a query may look: at keys that are not later and of the same document.
+
+    The queries are the last `time` of the `keys` positions. Padding is a document of its own
+    (-1), so that it sees padding: a row that sees nothing would make softmax divide 0 by 0.
+    """
+    device = device if documents is None else documents.device
+    position = torch.arange(keys, device=device)
+    mask = position <= position[keys - time :, None]
+    if documents is None:
+        return mask[None, None]
+    same = documents[:, keys - time :, None] == documents[:, None, :]
+    return (mask & same)[:, None]
+
+
+def attention_weights(
+    q: Float[Tensor, "batch heads time head_dim"],
+    k: Float[Tensor, "batch kv_heads keys head_dim"],
+    mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
+) -> Float[Tensor, "batch heads time keys"]:
+    """How much each query takes from each key: rows that sum to 1. No mask means causal.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+    """
+    if mask is None:
+        mask = attention_mask(q.shape[2], k.shape[2], device=q.device)
+    k = repeat_heads(k, q.shape[1])
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    scores = scores.masked_fill(~mask, -math.inf)
+    return scores.float().softmax(dim=-1).type_as(q)
+
+
+def attend(
+    q: Float[Tensor, "batch heads time head_dim"],
+    k: Float[Tensor, "batch kv_heads keys head_dim"],
+    v: Float[Tensor, "batch kv_heads keys head_dim"],
+    mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
+) -> Float[Tensor, "batch heads time head_dim"]:
+    """Attention in full view: each query's mean of the values, by its weights."""
+    return attention_weights(q, k, mask) @ repeat_heads(v, q.shape[1])
+
+
+def fused_attend(
+    q: Float[Tensor, "batch heads time head_dim"],
+    k: Float[Tensor, "batch kv_heads keys head_dim"],
+    v: Float[Tensor, "batch kv_heads keys head_dim"],
+    mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
+) -> Float[Tensor, "batch heads time head_dim"]:
+    """The same as `attend`, by a kernel that never holds all the weights at once."""
+    time, keys = q.shape[2], k.shape[2]
+    if mask is None and 1 < time < keys:
+        # The kernel's own causal mask would take the queries for the first positions.
+        mask = attention_mask(time, keys, device=q.device)
+    causal = mask is None and time > 1
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=True
+    )
+
+
+def repeat_heads(
+    x: Float[Tensor, "batch kv_heads keys head_dim"], n_heads: int
+) -> Float[Tensor, "batch heads keys head_dim"]:
+    """Give every query head its key-value head: neighbours share one, as in 0 0 0 1 1 1.
+
+    Source: Ainslie et al. 2023, arXiv:2305.13245, section 2.2.
+    """
+    return repeat(x, "b h s d -> b (h group) s d", group=n_heads // x.shape[1])
+
+
+class Attention(nn.Module):
+    """Causal self-attention with rotary positions and grouped key-value heads, without biases.
+
+    `layer` is its number in the model: where a KVCache keeps its keys and values.
+    """
+
+    def __init__(self, config: ModelConfig, layer: int = 0) -> None:
+        super().__init__()
+        self.head_dim = config.head_dim
+        self.layer = layer
+        self.wq = nn.Linear(config.dim, config.n_heads * config.head_dim, bias=False)
+        self.wk = nn.Linear(config.dim, config.n_kv_heads * config.head_dim, bias=False)
+        self.wv = nn.Linear(config.dim, config.n_kv_heads * config.head_dim, bias=False)
+        self.wo = nn.Linear(config.n_heads * config.head_dim, config.dim, bias=False)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch time dim"],
+        cos: Float[Tensor, "time half"],
+        sin: Float[Tensor, "time half"],
+        mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
+        cache: KVCache | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
+        q = rearrange(self.wq(x), "b t (h d) -> b h t d", d=self.head_dim)
+        k = rearrange(self.wk(x), "b t (h d) -> b h t d", d=self.head_dim)
+        v = rearrange(self.wv(x), "b t (h d) -> b h t d", d=self.head_dim)
+        q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
+        if cache is not None:
+            k, v = cache.update(self.layer, k, v)  # (B, n_kv_heads, S, head_dim)
+        return self.wo(rearrange(fused_attend(q, k, v, mask), "b h t d -> b t (h d)"))

@@ -1,0 +1,153 @@
+"""What every format shares: reading a folder's JSON and safetensors with care, writing it whole.
+
+A folder from elsewhere may be damaged or mean harm. So nothing is unpickled, and no memory is
+taken for weights before the names and shapes in the files' headers agree with the config.
+"""
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from minillama.config import ModelConfig
+from minillama.model import Llama
+
+MAX_JSON_BYTES = 2**24
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises FileNotFoundError if there is no such file, ValueError if it holds something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path.name} in {path.parent}, so it is not a model")
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise ValueError(f"{path} is far too large for what it should be, a small JSON file")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid JSON") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} should hold a JSON object")
+    return values
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON file to be read by people too."""
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def build_model(
+    config: ModelConfig,
+    files: Sequence[Path],
+    their_name: Callable[[str], str],
+    is_surplus: Callable[[str], bool],
+    dtype: torch.dtype | None,
+    device: torch.device | str,
+) -> Llama:
+    """A Llama with the weights in these safetensors files.
+
+    their_name: from our name of a tensor to the files'; is_surplus: of their names, which may be
+    there without being needed. dtype: None keeps the files'.
+
+    Raises ValueError for a damaged file, and for a tensor that is missing, unknown, of another
+    shape than the config asks for, or not of floating point.
+    """
+    with torch.device("meta"):
+        model = Llama(config)
+    shapes = {their_name(name): list(p.shape) for name, p in model.named_parameters()}
+    with ExitStack() as stack:
+        found = {}
+        for path in files:
+            file = stack.enter_context(open_safetensors(path))
+            for name in file.keys():  # noqa: SIM118 (it is no dict)
+                if name in shapes and name not in found:
+                    check_tensor(path, name, file.get_slice(name), shapes[name])
+                    found[name] = file
+                elif not is_surplus(name):
+                    why = "is there twice" if name in found else "is not asked for by the config"
+                    raise ValueError(f"{path}: the tensor {name} {why}")
+        missing = [name for name in shapes if name not in found]
+        if missing:
+            raise ValueError(
+                f"{files[0].parent} lacks {len(missing)} of the {len(shapes)} tensors that its "
+                f"config asks for, such as {missing[0]}"
+            )
+        if dtype is None:
+            dtypes = (DTYPES[file.get_slice(name).get_dtype()] for name, file in found.items())
+            dtype = reduce(torch.promote_types, dtypes)
+        model = model.to(dtype).to_empty(device=device)
+        # Copied, not mapped: the model must not change, or crash, when the file does.
+        with torch.no_grad():
+            for ours, parameter in model.named_parameters():
+                theirs = their_name(ours)
+                parameter.copy_(found[theirs].get_tensor(theirs))
+    return model
+
+
+def open_safetensors(path: Path) -> Any:
+    """The file's `safe_open`, which checks that the header and the file's length agree."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path.name} in {path.parent}")
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is not a whole safetensors file; copy or download it again"
+        ) from error
+
+
+def check_tensor(path: Path, name: str, tensor: Any, shape: list[int]) -> None:
+    """Raise ValueError unless a tensor, of which only the header is read, is as expected."""
+    if tensor.get_shape() != shape:
+        raise ValueError(
+            f"{path}: the tensor {name} has the shape {tensor.get_shape()} and the config asks "
+            f"for {shape}"
+        )
+    if tensor.get_dtype() not in DTYPES:
+        raise ValueError(
+            f"{path}: the tensor {name} holds {tensor.get_dtype()} numbers, and minillama reads "
+            f"{', '.join(DTYPES)}"
+        )
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder to write a model into, which takes its place as `folder` once it is complete.
+
+    If `folder` exists, its model is replaced and its other files stay. Whatever goes wrong, and
+    whenever, what stands there is a whole model or, for an instant, none: never a mixture.
+    """
+    folder = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; a model is saved as a folder")
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if folder.exists():
+            # A folder without config.json is no model, so that goes first and comes back last.
+            (folder / "config.json").unlink(missing_ok=True)
+            for old in folder.glob("model*.safetensors*"):
+                old.unlink()
+            for new in sorted(temporary.iterdir(), key=lambda path: path.name == "config.json"):
+                new.replace(folder / new.name)
+        else:
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

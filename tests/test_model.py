@@ -1,0 +1,187 @@
+import copy
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from minillama.cache import KVCache
+from minillama.config import ModelConfig, RopeScaling
+from minillama.model import Llama
+
+CONFIG = ModelConfig.preset("tiny", vocab_size=50, max_seq_len=16)
+
+
+def sharp_llama(config: ModelConfig = CONFIG) -> Llama:
+    """A model with weights large enough for attention to be far from even."""
+    model = Llama(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(1, 0.3) if parameter.dim() == 1 else parameter.normal_(0, 0.2)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("llama-7b", 6_738_415_616),
+        ("llama-13b", 13_015_864_320),
+        ("llama-33b", 32_528_943_616),
+        ("llama-65b", 65_285_660_672),
+        ("llama-2-7b", 6_738_415_616),
+        ("llama-2-13b", 13_015_864_320),
+        ("llama-2-70b", 68_976_648_192),
+        ("llama-3-8b", 8_030_261_248),
+        ("llama-3-70b", 70_553_706_496),
+        ("llama-3.2-1b", 1_235_814_400),
+        ("llama-3.2-3b", 3_212_749_824),
+    ],
+)
+def test_has_as_many_parameters_as_published(name, published):
+    with torch.device("meta"):
+        assert Llama(ModelConfig.preset(name)).n_parameters == published
+
+
+def test_no_position_sees_the_future():
+    model, tokens = sharp_llama(), torch.randint(50, (1, 12))
+    logits = model(tokens)
+    for t in range(12):
+        changed = tokens.clone()
+        changed[0, t] = (changed[0, t] + 1) % 50
+        differs = (model(changed) - logits).abs().amax(dim=(0, 2)) > 1e-3
+        assert differs.tolist() == [False] * t + [True] * (12 - t)
+
+
+@pytest.mark.parametrize("tie", [True, False])
+def test_cached_equals_uncached_for_every_pair_of_cuts(tie):
+    model = sharp_llama(ModelConfig.preset("tiny", vocab_size=50, tie_embeddings=tie))
+    tokens = torch.randint(50, (2, 12))
+    whole = model(tokens)
+    for first in range(13):
+        for second in range(first, 13):
+            cache = KVCache(model.config, batch_size=2, max_seq_len=12)
+            cuts = [0, first, second, 12]
+            pieces = [tokens[:, a:b] for a, b in pairwise(cuts) if a < b]
+            logits = torch.cat([model(piece, cache) for piece in pieces], dim=1)
+            torch.testing.assert_close(logits, whole, rtol=0, atol=1e-4)
+            assert cache.position == 12
+
+
+def test_documents_in_a_row_are_as_if_alone():
+    model = sharp_llama()
+    pieces = [torch.randint(50, (1, n)) for n in (5, 1, 6)]
+    documents = torch.tensor([[-1, -1, 7, 7, 7, 7, 7, 3, 9, 9, 9, 9, 9, 9, -1, -1]])
+    pads = torch.randint(50, (1, 2))
+    packed = model(torch.cat([pads, *pieces, pads], dim=1), documents=documents)
+    alone = torch.cat([model(piece) for piece in pieces], dim=1)
+    torch.testing.assert_close(packed[:, 2:-2], alone, rtol=0, atol=1e-4)
+    assert packed.isfinite().all()
+
+
+def test_left_padded_prompts_go_on_as_if_alone():
+    model = sharp_llama()
+    texts = [torch.randint(50, (1, n)) for n in (9, 6)]
+    padded = torch.cat([texts[0], F.pad(texts[1], (3, 0))])
+    documents = torch.tensor([[0] * 9, [-1] * 3 + [0] * 6])
+    cache = KVCache(CONFIG, batch_size=2)
+    logits = [model(padded[:, :5], cache, documents[:, :5])]
+    logits.append(model(padded[:, 5:7], cache, documents[:, 5:7]))
+    logits += [model(padded[:, t : t + 1], cache) for t in (7, 8)]  # None: all are document 0
+    logits = torch.cat(logits, dim=1)
+    torch.testing.assert_close(logits[:1], model(texts[0]), rtol=0, atol=1e-4)
+    torch.testing.assert_close(logits[1:, 3:], model(texts[1]), rtol=0, atol=1e-4)
+
+
+def test_a_refused_forward_leaves_the_cache_as_it_was():
+    model, cache = sharp_llama(), KVCache(CONFIG, batch_size=1, max_seq_len=12)
+    model(torch.randint(50, (1, 10)), cache)
+    with pytest.raises(ValueError, match="17 tokens are more than this model's max_seq_len of 16"):
+        model(torch.randint(50, (1, 17)))
+    with pytest.raises(ValueError, match="room for 12 tokens and holds 10: 3 more do not fit"):
+        model(torch.randint(50, (1, 3)), cache)
+    with pytest.raises(ValueError, match="made for a batch of 1, not 2"):
+        model(torch.randint(50, (2, 1)), cache)
+    assert cache.position == 10
+    model(torch.randint(50, (1, 2)), cache)
+
+
+def test_initial_weights():
+    config = ModelConfig.preset("tiny", n_layers=8, tie_embeddings=False)
+    model = Llama(config)
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            assert parameter.eq(1).all()
+        else:
+            small = name.endswith(("attention.wo.weight", "feed_forward.w_down.weight"))
+            expected = 0.02 / 4 if small else 0.02  # 4 is the root of 2 matrices in 8 layers
+            assert parameter.std().item() == pytest.approx(expected, rel=0.05)
+            assert abs(parameter.mean().item()) < expected / 10
+    loss = F.cross_entropy(model(torch.randint(2048, (4, 64))).flatten(0, 1), torch.arange(256))
+    assert loss.item() == pytest.approx(7.6246, abs=0.05)  # ln 2048: it knows nothing yet
+
+
+def test_tied_embeddings_stay_tied():
+    model = Llama(CONFIG)
+    with torch.device("meta"):
+        empty = Llama(CONFIG)
+    for made in (model, empty.to_empty(device="cpu"), copy.deepcopy(model).bfloat16()):
+        assert made.output.weight is made.tok_embeddings.weight
+        assert len(list(made.parameters())) == 2 * 9 + 2
+    untied = Llama(ModelConfig.preset("tiny", tie_embeddings=False)).bfloat16()
+    assert untied.output.weight is not untied.tok_embeddings.weight
+
+
+def test_made_on_the_meta_device_and_filled_it_is_the_same_model():
+    config = ModelConfig.preset("tiny", rope_scaling=RopeScaling("llama3", 8.0))
+    model, tokens = sharp_llama(config), torch.randint(2048, (2, 9))
+    with torch.device("meta"):
+        copied = Llama(config)
+    copied = copied.to_empty(device="cpu")
+    copied.load_state_dict(model.state_dict())
+    assert torch.equal(copied(tokens), model(tokens))
+
+
+@pytest.mark.parametrize("documents", [None, torch.tensor([[0] * 6 + [1] * 6, [0] * 9 + [-1] * 3])])
+def test_bfloat16_stays_near_float32(documents):
+    model, tokens = sharp_llama(), torch.randint(50, (2, 12))
+    exact = model(tokens, documents=documents)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = model(tokens, documents=documents)
+        mixed.float().sum().backward()
+        cached = model(tokens[:, :5], KVCache(CONFIG, batch_size=2))
+    assert all(parameter.grad.dtype == torch.float32 for parameter in model.parameters())
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    rounded = half(tokens, documents=documents)
+    assert rounded.dtype == mixed.dtype == cached.dtype == torch.bfloat16
+    for logits in (mixed, rounded):
+        assert (logits - exact).abs().mean() < 0.02 * exact.abs().mean()
+
+
+def test_learns_a_sequence_by_heart():
+    model, tokens = Llama(CONFIG), torch.randint(50, (2, 16))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(40):
+        loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.1
+
+
+def test_compiles_into_one_graph():
+    # In a fresh process: the type checks that surround every function here are not for compiling.
+    program = """
+import torch
+from minillama import Llama, ModelConfig
+model = Llama(ModelConfig.preset("tiny"))
+compiled = torch.compile(model, backend="eager", fullgraph=True)
+tokens = torch.randint(2048, (2, 32))
+documents = torch.arange(32).div(9, rounding_mode="floor").expand(2, 32)
+torch.testing.assert_close(compiled(tokens), model(tokens))
+torch.testing.assert_close(
+    compiled(tokens, documents=documents), model(tokens, documents=documents)
+)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
