@@ -1,0 +1,270 @@
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minillama.data import (
+    IGNORED,
+    PADDING,
+    Documents,
+    PackedBatches,
+    WindowBatches,
+    documents_from_texts,
+    pack,
+    read_text,
+)
+from minillama.tokenizer import Tokenizer
+
+
+def random_documents(lengths, vocab_size=2000) -> Documents:
+    rng = np.random.default_rng(0)
+    return Documents.from_ids([rng.integers(3, vocab_size, n).tolist() for n in lengths])
+
+
+def numbered_documents(lengths) -> Documents:
+    """Documents in which every token is its own position, so that it tells where it is from."""
+    offsets = np.cumsum([0, *lengths])
+    return Documents(np.arange(offsets[-1]), offsets)
+
+
+def same(a, b) -> bool:
+    return torch.equal(a.tokens, b.tokens) and torch.equal(a.targets, b.targets)
+
+
+# read_text
+
+
+def test_read_text_reads_what_any_system_wrote(tmp_path):
+    path = tmp_path / "story.txt"
+    path.write_bytes("\ufeff小红 and Tom\r\nmet.\n".encode())
+    assert read_text(path) == read_text(str(path)) == "小红 and Tom\nmet.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "is empty"),
+        (b" \n\t\n", "is empty"),
+        (b"\x89PNG\0\0", "is not a text file"),
+        ("Café".encode("latin-1"), "is not UTF-8 text, as its byte 3 shows"),
+    ],
+)
+def test_read_text_refuses_what_is_no_text(tmp_path, content, complaint):
+    path = tmp_path / "story.txt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"story\.txt {complaint}"):
+        read_text(path)
+
+
+def test_read_text_refuses_what_is_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*nowhere"):
+        read_text(tmp_path / "nowhere")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        read_text(tmp_path)
+
+
+# Documents
+
+
+def test_documents_from_texts_stand_between_bos_and_eos():
+    texts = ["Tom met Mia.", "", "小红有一只猫。"] * 1000  # more than are encoded at a time
+    tokenizer = Tokenizer.train(texts, kind="char")
+    documents = documents_from_texts(iter(texts), tokenizer)
+    assert len(documents) == 3000
+    for i in [0, 1, 2, 2999]:
+        assert documents[i].tolist() == tokenizer.encode(texts[i], bos=True, eos=True)
+    assert documents.lengths.sum() == len(documents.tokens)
+
+
+def test_documents_are_small_where_ids_are():
+    assert Documents.from_ids([[1, 65_535], [2]]).tokens.dtype == np.uint16
+    assert Documents.from_ids([[1, 65_536]]).tokens.dtype == np.uint32
+    assert Documents.from_ids([[1, 65_536]])[0].tolist() == [1, 65_536]
+    assert len(Documents.from_ids([])) == 0
+
+
+def test_documents_are_a_sequence():
+    documents = Documents.from_ids([[1, 5, 2], [1, 2], []])
+    assert [document.tolist() for document in documents] == [[1, 5, 2], [1, 2], []]
+    assert documents.lengths.tolist() == [3, 2, 0]
+    for i in [3, -1]:
+        with pytest.raises(IndexError, match=f"no document {i} among 3"):
+            documents[i]
+
+
+def test_documents_are_saved_and_loaded(tmp_path):
+    documents = random_documents([5, 0, 300])
+    path = tmp_path / "train.npz.partial"  # under the very name that is given
+    documents.save(path)
+    loaded = Documents.load(path)
+    assert np.array_equal(loaded.tokens, documents.tokens)
+    assert loaded.tokens.dtype == documents.tokens.dtype
+    assert np.array_equal(loaded.offsets, documents.offsets)
+
+
+def test_documents_refuse_damaged_files(tmp_path):
+    path = tmp_path / "train.npz"
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        Documents.load(path)
+    random_documents([50]).save(path)
+    whole = path.read_bytes()
+    with (tmp_path / "other.npz").open("wb") as file:
+        np.savez(file, something=np.zeros(3))
+    with (tmp_path / "array.npy").open("wb") as file:
+        np.save(file, np.zeros(3))
+    others = [(tmp_path / name).read_bytes() for name in ("other.npz", "array.npy")]
+    for damaged in [b"", b"once upon a time", whole[:-40], whole[: len(whole) // 2], *others]:
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"train\.npz is damaged, or is not a file of doc"):
+            Documents.load(path)
+
+
+@pytest.mark.parametrize("offsets", [[], [0], [1, 4], [0, 3], [0, 3, 2, 4]])
+def test_offsets_must_fit_the_tokens(offsets):
+    with pytest.raises(ValueError, match="offsets must rise from 0"):
+        Documents(np.zeros(4, dtype=np.uint16), np.array(offsets, dtype=np.int64))
+
+
+# PackedBatches
+
+
+@given(
+    sizes=st.lists(st.integers(1, 20), max_size=60),
+    capacity=st.integers(20, 40),
+)
+def test_pack_puts_every_item_into_one_row_with_room(sizes, capacity):
+    rows = pack(sizes, capacity)
+    assert sorted(item for row in rows for item in row) == list(range(len(sizes)))
+    assert all(0 < sum(sizes[item] for item in row) <= capacity for row in rows)
+
+
+@given(sizes=st.lists(st.integers(1, 20), max_size=60))
+def test_pack_leaves_the_least_room_it_can(sizes):
+    rooms: list[int] = []  # of the same rows, found by looking at all of them
+    for size in sizes:
+        fitting = [room for room in rooms if room >= size]
+        if fitting:
+            rooms.remove(min(fitting))
+        rooms.append((min(fitting) if fitting else 20) - size)
+    rows = pack(sizes, capacity=20)
+    assert sorted(rooms) == sorted(20 - sum(sizes[item] for item in row) for row in rows)
+
+
+@pytest.mark.parametrize("seq_len", [8, 30, 64])
+def test_an_epoch_has_every_target_of_every_document_once(seq_len):
+    documents = numbered_documents(np.random.default_rng(1).integers(0, 40, 200))
+    first_tokens = documents.offsets[:-1][documents.lengths > 0]
+    batches = PackedBatches(documents, seq_len, batch_size=7, seed=0)
+    for epoch in range(2):
+        steps = range(epoch * batches.steps_per_epoch, (epoch + 1) * batches.steps_per_epoch)
+        epoch_targets = []
+        for batch in map(batches.batch, steps):
+            assert (
+                batch.tokens.shape == batch.targets.shape == batch.documents.shape == (7, seq_len)
+            )
+            padding = batch.documents == PADDING
+            assert torch.equal(padding, batch.targets == IGNORED)
+            tokens, targets, owners = (
+                values[~padding].numpy()
+                for values in (batch.tokens, batch.targets, batch.documents)
+            )
+            assert (targets == tokens + 1).all()
+            assert (owners == np.searchsorted(documents.offsets, tokens, side="right") - 1).all()
+            assert (owners == np.searchsorted(documents.offsets, targets, side="right") - 1).all()
+            epoch_targets += targets.tolist()
+        expected = np.setdiff1d(documents.tokens, first_tokens)
+        assert sorted(epoch_targets) == expected.tolist()
+
+
+def test_a_document_that_fits_is_whole_and_a_longer_one_is_cut():
+    documents = numbered_documents([9, 10, 25])
+    batches = PackedBatches(documents, seq_len=9, batch_size=5, seed=0)
+    assert batches.steps_per_epoch == 1
+    rows = sorted(
+        [int(token) for token in row[ids != PADDING]]
+        for row, ids in zip(batches.batch(0).tokens, batches.batch(0).documents, strict=True)
+    )
+    expected = [range(0, 8), range(9, 18), range(19, 28), range(28, 37), range(37, 43)]
+    assert rows == [list(row) for row in expected]
+
+
+def test_packed_batches_depend_on_nothing_but_seed_and_step():
+    documents = random_documents(range(2, 60))
+    batches = PackedBatches(documents, seq_len=64, batch_size=4, seed=1)
+    forward = [batches.batch(step) for step in range(30)]
+    again = PackedBatches(documents, seq_len=64, batch_size=4, seed=1)
+    for step in [29, 3, 3, 0, 17]:
+        assert same(again.batch(step), forward[step])
+    other = PackedBatches(documents, seq_len=64, batch_size=4, seed=2)
+    assert not same(other.batch(0), forward[0])
+
+
+def test_epochs_have_orders_of_their_own():
+    batches = PackedBatches(random_documents([30] * 100), seq_len=30, batch_size=10, seed=0)
+    epochs = [
+        torch.cat([batches.batch(10 * epoch + step).documents[:, 0] for step in range(10)])
+        for epoch in range(3)
+    ]
+    for a, b in [(0, 1), (0, 2), (1, 2)]:
+        assert not torch.equal(epochs[a], epochs[b])
+        assert torch.equal(epochs[a].sort().values, epochs[b].sort().values)
+
+
+def test_neighbours_in_the_corpus_are_not_neighbours_in_a_row():
+    batches = PackedBatches(random_documents([11] * 200), seq_len=100, batch_size=20, seed=0)
+    documents = batches.batch(0).documents[:, ::10]
+    assert ((documents.diff() - 1).abs() < 5).float().mean() < 0.2
+
+
+def test_packing_stories_is_dense_and_quick():
+    lengths = np.random.default_rng(0).normal(130, 40, 60_000).clip(20, 400).astype(int)
+    documents = numbered_documents(lengths)
+    start = time.perf_counter()
+    batches = PackedBatches(documents, seq_len=512, batch_size=32, seed=0)
+    assert time.perf_counter() - start < 5  # 0.3 s is usual
+    assert batches.efficiency > 0.95
+    filled = [batches.batch(step).documents != PADDING for step in range(20)]
+    assert torch.stack(filled).float().mean().item() == pytest.approx(batches.efficiency, abs=0.01)
+
+
+def test_batches_refuse_what_makes_no_sense():
+    documents = random_documents([10])
+    for sizes in [(0, 1, 0), (8, 0, 0), (8, 1, -1)]:
+        for make in [
+            lambda sizes: PackedBatches(documents, *sizes),
+            lambda sizes: WindowBatches(documents.tokens, *sizes),
+        ]:
+            with pytest.raises(ValueError, match="must be at least 1 and seed at least 0"):
+                make(sizes)
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        PackedBatches(random_documents([1, 0]), 8, 1, 0)
+    with pytest.raises(ValueError, match="10 tokens, too few for a window of 10"):
+        WindowBatches(documents.tokens, 10, 1, 0)
+
+
+# WindowBatches
+
+
+def test_windows_are_cut_from_all_of_the_text():
+    tokens = np.arange(40, dtype=np.uint16)
+    batches = WindowBatches(tokens, seq_len=9, batch_size=50, seed=0)
+    batch = batches.batch(0)
+    assert batch.documents is None
+    assert batch.tokens.shape == (50, 9)
+    assert torch.equal(batch.tokens, batch.tokens[:, :1] + torch.arange(9))
+    assert torch.equal(batch.targets, batch.tokens + 1)
+    starts = torch.cat([batches.batch(step).tokens[:, 0] for step in range(20)])
+    assert starts.unique().tolist() == list(range(31))  # the last target is the last token
+
+
+def test_windows_depend_on_nothing_but_seed_and_step():
+    tokens = np.arange(1000)
+    batches = WindowBatches(tokens, seq_len=8, batch_size=4, seed=1)
+    forward = [batches.batch(step) for step in range(5)]
+    for step in [4, 0, 0, 2]:
+        assert same(WindowBatches(tokens, 8, 4, seed=1).batch(step), forward[step])
+    assert not same(forward[0], forward[1])
+    assert not same(WindowBatches(tokens, 8, 4, seed=2).batch(0), forward[0])

@@ -1,0 +1,315 @@
+import math
+
+import pytest
+import torch
+from transformers import (
+    LlamaForCausalLM,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from minillama.config import ModelConfig
+from minillama.model import Llama
+from minillama.sampling import (
+    apply_repetition_penalty,
+    apply_temperature,
+    apply_top_k,
+    apply_top_p,
+    draw,
+    generate,
+    generate_batch,
+    next_token_probabilities,
+)
+
+INF = math.inf
+CONFIG = ModelConfig(
+    dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=48, vocab_size=61, max_seq_len=40
+)
+PROMPTS = [[1, 5, 9, 5], [1], [1, 7, 7, 8, 9, 10, 60], [1, 2]]
+OPTIONS = [
+    {"temperature": 0},
+    {},
+    {"temperature": 0.7},
+    {"top_k": 5},
+    {"top_p": 0.6},
+    {"repetition_penalty": 1.3},
+    {"temperature": 1.5, "top_k": 20, "top_p": 0.9, "repetition_penalty": 0.8},
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> Llama:
+    """A model with random weights, large enough that it is far from indifferent."""
+    torch.manual_seed(0)
+    model = Llama(CONFIG)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return model
+
+
+# The transforms, against transformers and by hand
+
+
+def their_penalty(logits, tokens, penalty):
+    return RepetitionPenaltyLogitsProcessor(penalty)(tokens, logits.clone())
+
+
+def seen_mask(tokens, vocab_size):
+    return torch.zeros(len(tokens), vocab_size, dtype=torch.bool).scatter(1, tokens, True)
+
+
+def test_transforms_agree_with_transformers():
+    logits, tokens = 3 * torch.randn(20, 50), torch.randint(50, (20, 8))
+    ours = apply_repetition_penalty(logits, seen_mask(tokens, 50), 1.7)
+    assert torch.equal(ours, their_penalty(logits, tokens, 1.7))
+    theirs = TemperatureLogitsWarper(0.6)(tokens, logits)
+    assert torch.equal(apply_temperature(logits, 0.6), theirs)
+    for k in [1, 7, 50, 90]:
+        assert torch.equal(apply_top_k(logits, k), TopKLogitsWarper(k)(tokens, logits))
+    for p in [0.01, 0.5, 0.9, 0.999]:
+        assert torch.equal(apply_top_p(logits, p), TopPLogitsWarper(p)(tokens, logits))
+
+
+@pytest.mark.parametrize("options", OPTIONS[1:])
+def test_the_order_is_that_of_transformers(options):
+    logits, tokens = 3 * torch.randn(20, 50), torch.randint(50, (20, 8))
+    theirs = their_penalty(logits, tokens, options.get("repetition_penalty", 1.0))
+    theirs = TemperatureLogitsWarper(options.get("temperature", 1.0))(tokens, theirs)
+    theirs = TopKLogitsWarper(options.get("top_k", 50))(tokens, theirs)
+    theirs = TopPLogitsWarper(options.get("top_p", 1.0))(tokens, theirs).softmax(-1)
+    ours = next_token_probabilities(logits, seen_mask(tokens, 50), **options)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_repetition_penalty_lowers_both_signs():
+    logits = torch.tensor([[2.0, -2.0, 0.0, 2.0]])
+    seen = torch.tensor([[True, True, True, False]])
+    assert apply_repetition_penalty(logits, seen, 2.0).tolist() == [[1.0, -4.0, 0.0, 2.0]]
+
+
+def test_top_k_keeps_equals_of_the_last():
+    logits = torch.tensor([[1.0, 3.0, 2.0, 2.0, 0.0], [5.0, 4.0, 3.0, 2.0, 1.0]])
+    expected = [[-INF, 3.0, 2.0, 2.0, -INF], [5.0, 4.0, -INF, -INF, -INF]]
+    assert apply_top_k(logits, 2).tolist() == expected
+
+
+def test_top_p_keeps_the_token_that_crosses_the_line():
+    logits = torch.tensor([[0.125, 0.5, 0.25, 0.125]]).log()
+    kept = {p: apply_top_p(logits, p).isfinite()[0].tolist() for p in [0.4, 0.5, 0.6, 0.75, 0.8]}
+    assert kept[0.4] == kept[0.5] == [False, True, False, False]
+    assert kept[0.6] == kept[0.75] == [False, True, True, False]
+    assert kept[0.8] == [True, True, True, False]
+    equals = apply_top_p(torch.zeros(1, 200), 0.4999)
+    assert equals.isfinite().nonzero()[:, 1].tolist() == list(range(100))  # the lower ids
+
+
+def test_greedy_takes_the_lowest_id_of_equals():
+    logits = torch.tensor([[0.0, 4.0, 4.0], [1.0, 1.0, 1.0]])
+    probabilities = next_token_probabilities(logits, logits > 9, temperature=0)
+    assert probabilities.tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+# Drawing
+
+
+def generators(n):
+    return [torch.Generator().manual_seed(seed) for seed in range(n)]
+
+
+def chi_square(counts, probabilities):
+    """Pearson's statistic in standard deviations above its mean, for categories that can occur."""
+    assert counts[probabilities == 0].sum() == 0
+    counts, probabilities = counts[probabilities > 0], probabilities[probabilities > 0]
+    expected = probabilities * counts.sum()
+    degrees = len(counts) - 1
+    return (((counts - expected) ** 2 / expected).sum() - degrees) / math.sqrt(2 * degrees)
+
+
+def test_draws_are_as_frequent_as_they_are_probable():
+    probabilities = torch.tensor([0.0, 0.5, 0.2, 0.0, 0.25, 0.05, 0.0])
+    for rows in [1, 4000]:  # one generator many times, and the first draw of many generators
+        sources = generators(rows)
+        draws = [draw(probabilities.expand(rows, -1), sources) for _ in range(4000 // rows)]
+        counts = torch.cat(draws).bincount(minlength=7)
+        assert abs(chi_square(counts, probabilities)) < 3
+    assert chi_square(torch.tensor([0, 2060, 850, 0, 920, 170, 0]), probabilities) > 3
+
+
+def test_no_point_of_the_line_is_a_token_of_probability_0(monkeypatch):
+    probabilities = torch.tensor([[0.0, 0.0, 0.25, 0.0, 0.75, 0.0]])
+    for point, token in [(0.0, 2), (0.25, 4), (1 - 2**-53, 4)]:
+        point = torch.tensor([point], dtype=torch.float64)
+        monkeypatch.setattr(torch, "rand", lambda *_, point=point, **__: point)
+        assert draw(probabilities, [torch.Generator()]).tolist() == [token]
+
+
+def test_a_draw_depends_on_its_own_row_only():
+    probabilities = torch.rand(5, 30).softmax(-1)
+    together = draw(probabilities, generators(5))
+    alone = [draw(probabilities[i : i + 1], generators(5)[i : i + 1]) for i in range(5)]
+    assert torch.equal(together, torch.cat(alone))
+
+
+# Generating
+
+
+def naive(model, tokens, n, seed, **options):
+    """The same in the simplest way: no cache, no batch, one token after another by hand."""
+    tokens, generator = list(tokens), torch.Generator().manual_seed(seed)
+    start = len(tokens)
+    for _ in range(n):
+        with torch.no_grad():
+            logits = model(torch.tensor([tokens]))[:, -1].double()
+        seen = torch.tensor([[i in tokens for i in range(CONFIG.vocab_size)]])
+        point = torch.rand(1, generator=generator, dtype=torch.float64).item()
+        token = 0
+        for probability in next_token_probabilities(logits, seen, **options)[0].tolist():
+            point -= probability
+            if point < 0:
+                break
+            token += 1
+        tokens.append(token)
+    return tokens[start:]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_generation_is_what_the_naive_loop_gives(model, options):
+    for seed, prompt in enumerate(PROMPTS):
+        expected = naive(model, prompt, 12, seed, **options)
+        assert list(generate(model, prompt, max_new_tokens=12, seed=seed, **options)) == expected
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_row_of_a_batch_is_what_its_prompt_gives_alone(model, options):
+    steps = list(generate_batch(model, PROMPTS, max_new_tokens=20, seed=3, **options))
+    for row, prompt in enumerate(PROMPTS):
+        alone = list(generate(model, prompt, max_new_tokens=20, seed=3 + row, **options))
+        assert [step[row] for step in steps] == alone
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.5])
+def test_greedy_is_what_transformers_generates(model, tmp_path, penalty):
+    model.save_pretrained(tmp_path, format="hf")
+    theirs = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    for prompt in PROMPTS:
+        output = theirs.generate(
+            torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            do_sample=False,
+            max_new_tokens=30,
+            repetition_penalty=penalty,
+            eos_token_id=None,
+            pad_token_id=0,
+        )
+        options = {"temperature": 0, "repetition_penalty": penalty, "max_new_tokens": 30}
+        assert list(generate(model, prompt, **options)) == output[0, len(prompt) :].tolist()
+
+
+def test_tokens_are_as_frequent_as_the_model_finds_them_probable(model):
+    prompt = [1, 5, 9]
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt]))[0, -1].double()
+    largest, ids = (logits / 1.5).topk(8)
+    probabilities = torch.zeros(CONFIG.vocab_size, dtype=torch.float64)
+    probabilities[ids] = largest.exp() / largest.exp().sum()
+    options = {"max_new_tokens": 1, "temperature": 1.5, "top_k": 8}
+    [tokens] = generate_batch(model, [prompt] * 3000, seed=0, **options)
+    counts = torch.tensor(tokens).bincount(minlength=CONFIG.vocab_size)
+    assert abs(chi_square(counts, probabilities)) < 3
+
+
+def test_every_token_but_those_of_the_prompt_is_computed_alone(model):
+    lengths = []
+    hook = model.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
+    tokens = generate(model, [1, 5, 9], max_new_tokens=4)
+    assert lengths == []
+    next(tokens)
+    assert lengths == [3]  # nothing is computed before it is asked for
+    list(tokens)
+    hook.remove()
+    assert lengths == [3, 1, 1, 1]
+
+
+def test_the_same_seed_gives_the_same_tokens(model):
+    def sample(seed):
+        return list(generate(model, [1], max_new_tokens=30, temperature=2.0, seed=seed))
+
+    state = torch.get_rng_state()
+    assert sample(5) == sample(5)
+    assert len({tuple(sample(seed)) for seed in [5, 6, None, None]}) == 4
+    assert torch.equal(torch.get_rng_state(), state)  # PyTorch's own randomness is left alone
+
+
+def test_a_stop_token_ends_its_row(model):
+    free = list(generate_batch(model, PROMPTS, max_new_tokens=20, seed=0))
+    stop = {free[4][0], free[9][1]}
+    stopped = list(generate_batch(model, PROMPTS, max_new_tokens=20, seed=0, stop=stop))
+    lengths = []
+    for row in range(len(PROMPTS)):
+        tokens = [step[row] for step in free]
+        length = next((i for i, token in enumerate(tokens) if token in stop), 20)
+        lengths.append(length)
+        expected = tokens[:length] + [None] * (len(stopped) - length)
+        assert [step[row] for step in stopped] == expected
+    assert len(set(lengths)) > 1
+    assert len(stopped) == max(lengths)
+    assert list(generate(model, PROMPTS[0], seed=0, stop=[free[4][0]])) == [
+        step[0] for step in free[: lengths[0]]
+    ]
+
+
+def test_generation_ends_at_the_limits(model):
+    assert len(list(generate(model, [1], max_new_tokens=7))) == 7
+    assert list(generate(model, [1], max_new_tokens=0)) == []
+    assert len(list(generate(model, [1, 2, 3]))) == CONFIG.max_seq_len - 3
+    assert list(generate(model, [1] * CONFIG.max_seq_len)) == []
+    assert len(list(generate_batch(model, [[1], [1] * 30]))) == CONFIG.max_seq_len - 30
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"temperature": -0.1}, r"temperature must be 0 \(greedy\) or more, not -0.1"),
+        ({"temperature": math.nan}, "temperature must be"),
+        ({"top_p": 0.0}, "top_p must be above 0 and at most 1"),
+        ({"top_p": 1.1}, "top_p must be above 0 and at most 1"),
+        ({"top_k": -1}, "top_k must be 0"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),
+        ({"max_new_tokens": -1}, "max_new_tokens must be 0 or more"),
+        ({"tokens": []}, "the prompt is empty"),
+        ({"tokens": [1] * 41}, "the prompt has 41 tokens, but this model's context ends at 40"),
+        ({"tokens": [1, 61]}, "ids from 1 to 61, but this model's run from 0 to 60"),
+        ({"tokens": [-1, 1]}, "ids from -1 to 1"),
+    ],
+)
+def test_bad_input_is_refused_at_once(model, options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        generate(model, **({"tokens": [1]} | options))  # without asking for a token
+    options["prompts"] = [[1], options.pop("tokens", [1])]
+    with pytest.raises(ValueError, match=complaint):
+        generate_batch(model, **options)
+
+
+def test_an_empty_batch_is_refused(model):
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        generate_batch(model, [])
+
+
+def test_a_model_that_diverged_is_named():
+    model = Llama(CONFIG)
+    model.norm.weight.data.fill_(math.nan)
+    with pytest.raises(ValueError, match="its weights are damaged or diverged"):
+        next(generate(model, [1]))
+
+
+def test_gradients_are_off_only_while_generating(model):
+    tokens = generate(model, [1], max_new_tokens=3)
+    next(tokens)
+    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+
+
+def test_bfloat16_models_generate(model):
+    half = Llama(CONFIG).to(torch.bfloat16)
+    assert len(list(generate(half, [1, 2], max_new_tokens=5, seed=0, top_p=0.9))) == 5
