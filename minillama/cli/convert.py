@@ -1,0 +1,36 @@
+"""`minillama convert`: a model folder in another format."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(subparsers: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = subparsers.add_parser(
+        "convert",
+        help="save a model in another format",
+        description="Read a model folder, in whatever format it is, and save it in another one.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("source", metavar="SOURCE", help="folder of the model, or a shipped name")
+    parser.add_argument("target", metavar="TARGET", help="new folder to make")
+    parser.add_argument(
+        "--format", choices=("native", "hf"), default="hf",
+        help="hf: as Hugging Face transformers reads it (default); native: minillama's own",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert, with the tokenizer where the source has one."""
+    from minillama.tokenizer import FILE_NAME, Tokenizer
+    from minillama.weights import find_model, load_model
+
+    source, target = find_model(args.source), Path(args.target)
+    if target.exists():
+        raise FileExistsError(f"{target} exists already: name a new folder")
+    load_model(source).save_pretrained(target, format=args.format)
+    if (source / FILE_NAME).is_file():
+        Tokenizer.load(source).save(target)
+    print(f"{target} is the model of {source} in the format {args.format}")

@@ -1,0 +1,99 @@
+"""`minillama generate`: let a model write, printed as it is made."""
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+
+def add(subparsers: Any) -> None:
+    """Add the subcommand to the parser."""
+    parser = subparsers.add_parser(
+        "generate",
+        help="let a model write",
+        description="Let a model go on from a prompt. The text is printed as it is made.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--model", default="toytown", metavar="DIR", help="folder of a model or a run, or the name "
+        "of a model that comes with minillama (default: toytown)",
+    )  # fmt: skip
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="how the text begins")
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=512, metavar="N", help="stop after N tokens (512)"
+    )
+    parser.add_argument(
+        "--temperature", type=float, default=0.8, metavar="T",
+        help="0 always takes the likeliest token; the higher, the more surprising (0.8)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--top-k", type=int, default=0, metavar="K", help="choose among the K likeliest (0: all)"
+    )
+    parser.add_argument(
+        "--top-p", type=float, default=1.0, metavar="P",
+        help="choose among the likeliest that make up the probability P (1: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repetition-penalty", type=float, default=1.0, metavar="R",
+        help="above 1 makes tokens that were already used less likely (1: off)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stop", action="append", default=[], metavar="TEXT",
+        help="end before this text; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--samples", type=int, default=1, metavar="N", help="write N texts, parted by empty lines"
+    )
+    parser.add_argument("--seed", type=int, metavar="S", help="the same seed, the same text")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the samples."""
+    import minillama
+
+    if args.samples < 1:
+        raise ValueError(f"--samples must be at least 1, not {args.samples}")
+    if "" in args.stop:
+        raise ValueError("--stop needs a text, not an empty one")
+    model, tokenizer = minillama.load(args.model)
+    prompt = tokenizer.encode(args.prompt, bos=True)
+    for n in range(args.samples):
+        tokens = minillama.generate(
+            model,
+            prompt,
+            max_new_tokens=args.max_new_tokens,
+            temperature=args.temperature,
+            top_k=args.top_k,
+            top_p=args.top_p,
+            repetition_penalty=args.repetition_penalty,
+            stop={tokenizer.eos_id},
+            seed=None if args.seed is None else args.seed + n,
+        )
+        text = until(tokenizer.stream(tokens, after=prompt), args.stop)
+        for n_parts, part in enumerate(text):
+            if n_parts == 0:  # only now, so that a refused setting prints nothing
+                print("\n" * (n > 0) + args.prompt, end="")
+            print(part, end="", flush=True)
+        print()
+
+
+def until(parts: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield the parts up to the first of the stop texts, which may be spread over several parts.
+
+    The end of what came so far is held back for as long as it could be the beginning of a stop.
+    """
+    held = ""
+    for part in parts:
+        held += part
+        if ends := [held.index(stop) for stop in stops if stop in held]:
+            yield held[: min(ends)]
+            return
+        longest = max((_overlap(held, stop) for stop in stops), default=0)
+        yield held[: len(held) - longest]
+        held = held[len(held) - longest :]
+    yield held
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many characters at the end of the text are a beginning of `stop`."""
+    return next((n for n in range(min(len(text), len(stop)), 0, -1) if text.endswith(stop[:n])), 0)

@@ -1,0 +1,28 @@
+"""What several subcommands print: commands to go on with, times, numbers with their unit."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def command(*words: str | Path) -> str:
+    """A command line of ours that works when it is pasted where the reader is now."""
+    here = Path(sys.executable)
+    found = shutil.which("minillama")
+    if found and Path(found).parent == here.parent:
+        program = ["minillama"]
+    else:  # the environment is not activated, as after `make train`
+        near = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here
+        program = [str(near), "-m", "minillama"]
+    line = [*program, *map(str, words)]
+    return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 4:05, or as 1:04:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

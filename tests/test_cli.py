@@ -1,0 +1,395 @@
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from math import log
+from statistics import fmean
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minillama
+from minillama import toytown
+from minillama.cli import generate, main, train
+from minillama.cli.shared import clock, command
+from minillama.data import read_text
+from minillama.runs import read_log
+
+QUICK = "--preset tiny --tokenizer char --seq-len 16 --batch-size 2 --threads 1 --dtype float32"
+TEXT = "Mia has a red ball. Tom has two blue boats. It rains all day. " * 20
+
+
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """The folder of a model that has learnt nothing, but can read and write ToyTown."""
+    folder = tmp_path_factory.mktemp("models") / "model"
+    stories = [toytown.story(i, ("en", "zh")[i % 2]).text for i in range(100)]
+    tokenizer = minillama.Tokenizer.train(stories, vocab_size=700)
+    torch.manual_seed(0)
+    shape = minillama.ModelConfig.preset("tiny", vocab_size=tokenizer.vocab_size, max_seq_len=512)
+    minillama.Llama(shape).save_pretrained(folder)
+    tokenizer.save(folder)
+    return folder
+
+
+def run(capsys, line, *words):
+    """Run a command that succeeds; what it printed."""
+    assert main([*line.split(), *map(str, words)]) == 0
+    return capsys.readouterr().out
+
+
+def refused(capsys, line, *words):
+    """Run a command that is refused; the sentence that says why."""
+    try:
+        code = main([*line.split(), *map(str, words)])
+    except SystemExit as exit:  # argparse
+        code = exit.code
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    assert err.startswith("minillama: error: ")
+    assert err.count("\n") == 1
+    return err.removeprefix("minillama: error: ").rstrip("\n")
+
+
+def process(*args, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "minillama", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        **options,
+    )
+
+
+# ---------------------------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize("name", ["train", "generate", "eval", "corpus", "convert"])
+def test_every_command_is_listed_and_has_help(capsys, name):
+    assert f"\n    {name} " in run(capsys, "")
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    assert f"usage: minillama {name} " in capsys.readouterr().out
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys, minillama.cli as c; c.build_parser(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_output_is_utf_8_whatever_the_console_speaks():
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252:strict"}
+    out, err = process("corpus", "--language", "zh", "--seed", "7", env=environment).communicate()
+    assert err == ""
+    assert out.startswith(toytown.story(7, "zh").text + "\n\n")
+
+
+def test_closed_pipe_is_no_error():
+    reader = process("corpus", "--stories", "5000")
+    assert reader.stdout.readline() == toytown.story(0, "en").text + "\n"
+    reader.stdout.close()
+    assert reader.stderr.read() == ""
+    assert reader.wait() == 0
+    reader.stderr.close()
+
+
+def test_error_and_exit_code_from_the_shell():
+    out, err = process("generate", "--model", "no-such-model").communicate()
+    assert out == ""
+    assert err.startswith("minillama: error: there is no model 'no-such-model'")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("bake", "invalid choice: 'bake'"),
+        ("train --minuets 5", "--minuets"),
+        ("train --minutes 5 --steps 5", "not allowed with"),
+        ("generate --top-k many", "'many'"),
+        ("corpus --stories -1", "at least 1"),
+        ("corpus --split dev", "'dev'"),
+        ("corpus -o no/such/folder/stories.txt", "No such file or directory"),
+        ("generate --samples 0", "at least 1"),
+        ("eval --stories 1", "at least 2"),
+    ],
+)
+def test_wrong_arguments(capsys, line, words):
+    assert words in refused(capsys, line)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.0, "0:00"), (245.4, "4:05"), (3845.0, "1:04:05")])
+def test_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+# ---------------------------------------------------------------------------------- train
+
+
+def test_train_tells_where_everything_is_and_how_to_go_on(capsys, tmp_path, text_file):
+    folder = tmp_path / "a run"
+    out = run(capsys, f"train {QUICK} --steps 4 --every 2 --corpus", text_file, "--out", folder)
+    for step in (2, 4):
+        assert f"step {step}: validation loss " in out
+    assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert f"curve  {folder / 'loss.png'}" in out
+    shown = out.splitlines()[-1].removeprefix("write  ")
+    assert shown == command("generate", "--model", folder)
+    words = shlex.split(shown) if os.name == "posix" else ["generate", "--model", str(folder)]
+    assert run(capsys, "", *words[words.index("generate") :], "--max-new-tokens", 5)
+
+
+def test_interrupted_training_goes_on_as_if_nothing_had_been(
+    capsys, tmp_path, text_file, monkeypatch
+):
+    arguments = f"train {QUICK} --steps 9 --corpus", text_file, "--out"
+    run(capsys, *arguments, tmp_path / "whole")
+
+    def interrupt(event):
+        if event.step == 5:
+            raise KeyboardInterrupt
+        return ""
+
+    folder = tmp_path / "broken"
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "progress", interrupt)
+        assert main([*arguments[0].split(), str(text_file), "--out", str(folder)]) == 130
+    out = capsys.readouterr().out
+    assert out.endswith(f"To go on:\n  {command('train', '--resume', folder)}\n")
+
+    run(capsys, "train --resume", folder)
+    losses, expected = (read_log(tmp_path / name).training["loss"] for name in ("broken", "whole"))
+    assert losses.tolist() == expected.tolist()
+
+
+def test_runs_get_folders_of_their_own_and_the_newest_is_resumed(
+    capsys, tmp_path, text_file, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("text", "text-2"):
+        run(capsys, f"train {QUICK} --steps 1 --corpus", text_file)
+        assert (tmp_path / "runs" / name / "model.safetensors").exists()
+    os.utime(tmp_path / "runs" / "text-2" / "log.csv", (0, 0))
+    assert "runs" + os.sep + "text\n" in run(capsys, "train --resume")
+
+
+def test_files_that_are_no_text(capsys, tmp_path):
+    (tmp_path / "empty").write_bytes(b" \n")
+    (tmp_path / "binary").write_bytes(b"text\0text" * 1000)
+    (tmp_path / "latin1").write_bytes("Das Mädchen läuft. ".encode("latin-1") * 1000)
+    (tmp_path / "folder").mkdir()
+    sentences = set()
+    for name in ("missing", "empty", "binary", "latin1", "folder"):
+        path = tmp_path / name
+        sentence = refused(capsys, f"train {QUICK} --out", tmp_path / "run", "--corpus", path)
+        assert str(path) in sentence
+        with pytest.raises((ValueError, OSError)) as error:
+            read_text(path)
+        assert str(error.value) == sentence
+        sentences.add(sentence.replace(name, ""))
+    assert len(sentences) == 5  # each says what is wrong in its own words
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--preset huge", "there is no preset 'huge'; there are tiny, small, toytown"),
+        ("--tokenizer bpe --vocab-size 50000", "too large for this text"),
+        ("--tokenizer no/such/file", "there is no tokenizer"),
+        ("--seq-len 4000", "too short"),
+        ("--minutes 0", "minutes must be above zero"),
+        ("--lr -1", "lr must be above zero"),
+        ("--batch-size 0", "batch_size must be at least 1"),
+        ("--dtype float8", "float32 or bfloat16"),
+    ],
+)
+def test_training_that_cannot_be(capsys, tmp_path, text_file, options, words):
+    folder = tmp_path / "run"
+    line = f"train {QUICK} {options} --corpus"
+    assert words in refused(capsys, line, text_file, "--out", folder)
+    assert not folder.exists()
+
+
+def test_resuming_what_cannot_be_resumed(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "there is no run" in refused(capsys, "train --resume")
+    assert "there is no run" in refused(capsys, "train --resume elsewhere")
+    assert "leave out --preset, --lr" in refused(capsys, "train --resume x --preset tiny --lr 1")
+    assert "leave out one" in refused(capsys, "train --resume x --out y")
+
+
+def test_a_folder_in_use_is_not_trained_into(capsys, tmp_path, text_file):
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    line = f"train {QUICK} --steps 1 --corpus"
+    assert "is not empty" in refused(capsys, line, text_file, "--out", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+# ---------------------------------------------------------------------------------- generate
+
+
+def test_generate_goes_on_from_the_prompt(capsys, model):
+    line = "generate --prompt Mia --max-new-tokens 20 --seed 3 --model"
+    text = run(capsys, line, model)
+    assert text.startswith("Mia")
+    assert run(capsys, line, model) == text
+
+    loaded, tokenizer = minillama.load(model)
+    prompt = tokenizer.encode("Mia", bos=True)
+    tokens = minillama.generate(loaded, prompt, max_new_tokens=20, temperature=0.8, seed=3)
+    assert text == tokenizer.decode([*prompt, *tokens]) + "\n"
+
+
+def test_samples_differ_and_stop_where_told(capsys, model):
+    line = "generate --max-new-tokens 30 --seed 3 --samples 2 --model"
+    first, second = run(capsys, line, model).removesuffix("\n").split("\n\n")
+    assert first != second
+    stop = first[10:13]
+    stopped = run(capsys, line.replace("--samples 2", "--samples 1"), model, "--stop", stop)
+    assert stopped == first[: first.index(stop)] + "\n"
+
+
+@given(st.lists(st.text("ab", max_size=4)), st.lists(st.text("ab", min_size=1, max_size=3)))
+def test_until_cuts_where_the_whole_text_would_be_cut(parts, stops):
+    text = "".join(parts)
+    end = min((text.index(stop) for stop in stops if stop in text), default=len(text))
+    assert "".join(generate.until(parts, stops)) == text[:end]
+
+
+def test_until_holds_back_no_more_than_it_must():
+    stream = generate.until(["a", "bc", "<", "b<", "end", "x"], ["<end"])
+    assert list(stream)[:4] == ["a", "bc", "", "<b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ("--temperature -1", {"temperature": -1.0}),
+        ("--top-p 0", {"top_p": 0.0}),
+        ("--top-p 1.5", {"top_p": 1.5}),
+        ("--top-k -5", {"top_k": -5}),
+        ("--repetition-penalty 0", {"repetition_penalty": 0.0}),
+        ("--prompt " + "x" * 2000, {}),
+    ],
+)
+def test_settings_that_cannot_be_say_the_same_in_python(capsys, model, options, arguments):
+    sentence = refused(capsys, f"generate {options} --model", model)
+    loaded, tokenizer = minillama.load(model)
+    prompt = tokenizer.encode("x" * 2000 if "--prompt" in options else "", bos=True)
+    with pytest.raises(ValueError) as error:
+        list(minillama.generate(loaded, prompt, **arguments))
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n_heads": 5}, "dim must be a multiple of n_heads"),
+        ({"n_kv_heads": 3}, "n_heads must be a multiple of n_kv_heads"),
+        ({"dim": 60, "n_heads": 4}, "head_dim (dim / n_heads) must be even"),
+        ({"dim": "wide"}, "dim must be a whole number"),
+        ({"n_layers": 3}, "lacks"),
+        ({"model_type": "bert"}, "'bert'"),
+    ],
+)
+def test_configs_that_cannot_be(capsys, tmp_path, model, change, words):
+    folder = shutil.copytree(model, tmp_path / "model")
+    values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(values | change), encoding="utf-8")
+    sentence = refused(capsys, "generate --model", folder)
+    assert words in sentence
+    with pytest.raises(ValueError) as error:
+        minillama.load(folder)
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.model", "config.json"])
+@pytest.mark.parametrize("share", [None, 0, 0.001, 0.5, 0.99])
+def test_damaged_files(capsys, tmp_path, model, name, share):
+    folder = shutil.copytree(model, tmp_path / "model")
+    content = (folder / name).read_bytes()
+    if share is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content[: int(len(content) * share)])
+    sentence = refused(capsys, "generate --model", folder)
+    assert name in sentence
+    with pytest.raises((ValueError, FileNotFoundError)) as error:
+        minillama.load(folder)
+    assert str(error.value) == sentence
+
+
+# ---------------------------------------------------------------------------------- corpus
+
+
+def test_corpus_in_a_file(capsys, tmp_path):
+    path = tmp_path / "stories.txt"
+    run(capsys, "corpus --stories 6 --seed 11 --split valid -o", path)
+    stories = [toytown.story(i, ("en", "zh")[i % 2], "valid").text for i in range(11, 17)]
+    assert path.read_bytes().decode() == "\n\n".join(stories) + "\n"
+
+
+def test_corpus_on_the_screen(capsys):
+    stories = [toytown.story(i, "en").text + "\n\n" for i in range(5)]
+    assert run(capsys, "corpus --language en --stories 2") == "".join(stories[:2])
+    assert run(capsys, "corpus --language en") == "".join(stories)
+    assert run(capsys, "corpus --language en --stories 9 --show 3") == "".join(stories[:3])
+
+
+@pytest.mark.parametrize(("language", "more"), [("zh", 0), ("both", log(2))])
+def test_floor_is_the_mean_surprise(capsys, language, more):
+    out = run(capsys, f"corpus --floor --stories 40 --language {language}")
+    languages = ("en", "zh") if language == "both" else ("zh", "zh")
+    stories = [toytown.story(i, languages[i % 2]) for i in range(40)]
+    nats = [more - story.log_prob for story in stories]
+    size = sum(len(story.text.encode()) for story in stories)
+    assert f" {fmean(nats):.2f} nats per story" in out
+    assert f" {sum(nats) / size / log(2):.4f} bits per byte" in out
+
+
+# ---------------------------------------------------------------------------------- eval, convert
+
+
+def test_eval_on_toytown(capsys, model):
+    out = run(capsys, "eval --stories 6 --samples 3 --model", model)
+    stories = [toytown.story(i, ("en", "zh")[i % 2], "test") for i in range(6)]
+    floor = fmean(log(2) - story.log_prob for story in stories)
+    _, tokenizer = minillama.load(model)
+    n_tokens = fmean(len(tokenizer.encode(story.text, eos=True)) for story in stories)
+    chance = n_tokens * log(tokenizer.vocab_size)  # what knowing nothing costs
+    numbers = dict(reversed(line.split(maxsplit=1)) for line in out.splitlines())
+    assert float(numbers["nats per story"]) == pytest.approx(chance, rel=0.05)
+    assert float(numbers["nats per story, the floor"]) == pytest.approx(floor, abs=0.01)
+    assert numbers["of its sentences are ToyTown's"] == "0.0%"
+
+
+def test_eval_on_a_file(capsys, model, text_file):
+    out = run(capsys, "eval --model", model, text_file)
+    _, tokenizer = minillama.load(model)
+    nats = float(out.splitlines()[1].split()[0])
+    assert nats == pytest.approx(log(tokenizer.vocab_size), rel=0.05)
+    bits = float(out.splitlines()[2].split()[0])
+    per_byte = len(tokenizer.encode(TEXT)) / len(TEXT)
+    assert bits == pytest.approx(nats * per_byte / log(2), rel=1e-3)
+
+
+def test_convert_there_and_back(capsys, tmp_path, model):
+    run(capsys, "convert", model, tmp_path / "theirs")
+    run(capsys, "convert --format native", tmp_path / "theirs", tmp_path / "ours")
+    config = json.loads((tmp_path / "theirs" / "config.json").read_text(encoding="utf-8"))
+    assert config["architectures"] == ["LlamaForCausalLM"]
+    for name in ("config.json", "model.safetensors", "tokenizer.model"):
+        assert (tmp_path / "ours" / name).read_bytes() == (model / name).read_bytes()
+    assert "exists already" in refused(capsys, "convert", model, tmp_path / "theirs")
