@@ -11,6 +11,7 @@ from minillama.attention import (
     attention_mask,
     attention_weights,
     fused_attend,
+    grouped_attend,
     repeat_heads,
 )
 from minillama.cache import KVCache
@@ -40,7 +41,7 @@ def attend_by_loop(q, k, v, may_look):
     return out.float()
 
 
-@pytest.mark.parametrize("function", [attend, fused_attend])
+@pytest.mark.parametrize("function", [attend, fused_attend, grouped_attend])
 @pytest.mark.parametrize("kv_heads", [6, 3, 2, 1])
 @pytest.mark.parametrize(("time", "keys"), [(5, 5), (1, 5), (3, 5), (1, 1)])
 def test_equals_the_loop_when_causal(function, kv_heads, time, keys):
@@ -49,7 +50,7 @@ def test_equals_the_loop_when_causal(function, kv_heads, time, keys):
     torch.testing.assert_close(function(q, k, v), expected)
 
 
-@pytest.mark.parametrize("function", [attend, fused_attend])
+@pytest.mark.parametrize("function", [attend, fused_attend, grouped_attend])
 @pytest.mark.parametrize("time", [5, 3, 1])
 def test_equals_the_loop_with_documents(function, time):
     documents = torch.tensor([[-1, -1, 0, 0, 0], [0, 0, 3, 3, -1]])
@@ -78,16 +79,17 @@ def test_mask_is_not_later_and_of_the_same_document(data):
             assert any(expected)  # no query sees nothing at all
 
 
-def test_gradients_of_both_are_equal():
+def test_gradients_of_all_three_are_equal():
     mask = attention_mask(7, 7, torch.tensor([[0, 0, 0, 1, 1, 1, 1], [0, 0, 2, 2, 2, -1, -1]]))
     inputs = random_qkv(6, 2, 7, 7, requires_grad=True)
     target = torch.randn(2, 6, 7, 8)
     for given_mask in (None, mask):
         gradients = [
             torch.autograd.grad((function(*inputs, given_mask) * target).sum(), inputs)
-            for function in (attend, fused_attend)
+            for function in (attend, fused_attend, grouped_attend)
         ]
         torch.testing.assert_close(gradients[0], gradients[1])
+        torch.testing.assert_close(gradients[0], gradients[2])
 
 
 def test_weights_are_shares_of_what_is_seen():
@@ -100,10 +102,22 @@ def test_weights_are_shares_of_what_is_seen():
 def test_bfloat16_scores_become_weights_in_float32():
     q, k, v = (x.bfloat16() for x in random_qkv(4, 2, 40, 40))
     exact = attend(q.double(), k.double(), v.double())
-    for function in (attend, fused_attend):
+    for function in (attend, fused_attend, grouped_attend):
         out = function(q, k, v)
         assert out.dtype == torch.bfloat16
         torch.testing.assert_close(out.double(), exact, rtol=0, atol=0.03)
+
+
+def test_training_in_bfloat16_takes_the_same_gradients_from_the_faster_way():
+    inputs = [x.bfloat16().requires_grad_() for x in random_qkv(6, 2, 40, 40)]
+    exact = [x.detach().double().requires_grad_() for x in inputs]
+    target = torch.randn(2, 6, 40, 8)
+    out = fused_attend(*inputs)
+    assert out.equal(grouped_attend(*inputs))
+    gradients = torch.autograd.grad((out * target).sum(), inputs)
+    expected = torch.autograd.grad((attend(*exact) * target).sum(), exact)
+    for gradient, right in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient.double(), right, rtol=0.05, atol=0.05)
 
 
 def test_neighbouring_query_heads_share_a_key_value_head():
