@@ -1,4 +1,4 @@
-"""The layers of DESIGN: imports run downward only, and importing the package stays cheap."""
+"""The layers of the package: imports run downward only, and importing the package stays cheap."""
 
 import ast
 import subprocess

@@ -165,9 +165,9 @@ def stopped(folder: Path) -> str:
 
 def progress(event: "Step") -> str:
     """One step, to stand beside the bar."""
-    floor = "" if event.floor is None else f" (floor {event.floor:.2f})"
+    above = "" if event.floor is None else f", {event.loss - event.floor:.2f} above the floor"
     return (
-        f"loss {event.loss:.3f}{floor}, {event.tokens_per_second:,.0f} tokens/s, "
+        f"loss {event.loss:.3f}{above}, {event.tokens_per_second:,.0f} tokens/s, "
         f"{clock(event.seconds_left)} left"
     )
 

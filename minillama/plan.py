@@ -1,0 +1,59 @@
+"""From what was asked for to a complete plan: what the clock has to decide before a run starts."""
+
+import math
+import time
+from dataclasses import replace
+
+from minillama.corpora import Corpus
+from minillama.learn import new_training, take_step, validate, write_samples
+from minillama.machine import fastest, seconds_for, using_threads
+from minillama.model import Llama
+from minillama.recipe import DEFAULT_MINUTES, Plan, TrainConfig, draft
+
+LOOKS = 10  # how often a run saves, validates and samples on its way, but
+LONGEST_WAIT = 180.0  # not less often than so many seconds
+FINAL_LOOK = 4  # the last validation is on so many times more documents
+
+
+def decide(
+    asked: TrainConfig, model: Llama, corpus: Corpus, seconds_per_token: float, began: float
+) -> Plan:
+    """The plan of a run: threads, dtype, and how many steps the minutes allow, by measuring.
+
+    model: one to try steps on; it is spoilt. seconds_per_token: for making the training data, which
+    is still to come. began: the `time.perf_counter()` from which the minutes count.
+    """
+    plan = draft(asked)
+    training = new_training(model, plan)
+
+    def step(plan: Plan) -> None:
+        batches = corpus.batches(plan)
+        batch = [batches.batch(k) for k in range(plan.accumulate)]
+        take_step(training, batch, replace(plan, steps=1000, warmup=1000))
+
+    # A quarter of a batch is enough to tell which setting is faster.
+    few_rows = replace(plan, batch_size=max(1, plan.batch_size // 4), accumulate=1)
+    threads, dtype = fastest(
+        lambda dtype: step(replace(few_rows, dtype=dtype)), asked.threads, asked.dtype
+    )
+    plan = replace(plan, threads=threads, dtype=dtype)
+    steps, looks = asked.steps, LOOKS
+    if steps is None:
+        with using_threads(threads):
+            step_seconds = seconds_for(lambda: step(plan))
+            start = time.perf_counter()
+            validate(training, corpus)
+            write_samples(training, corpus)
+            look_seconds = time.perf_counter() - start
+        step_seconds += plan.accumulate * plan.batch_size * plan.seq_len * seconds_per_token
+        minutes = DEFAULT_MINUTES if asked.minutes is None else asked.minutes
+        left = minutes * 60 - (time.perf_counter() - began)
+        looks = max(LOOKS, math.ceil(left / LONGEST_WAIT))
+        left -= look_seconds * (looks - 1 + FINAL_LOOK)
+        steps = max(1, int(left / step_seconds))
+    return replace(
+        plan,
+        steps=steps,
+        warmup=min(steps, max(20, steps // 20)) if asked.warmup is None else asked.warmup,
+        every=asked.every or math.ceil(steps / looks),
+    )

@@ -1,0 +1,69 @@
+"""The choice of threads and precision, by a clock that the tests hold in hand."""
+
+import pytest
+import torch
+
+from minillama import machine
+
+
+@pytest.fixture
+def eight_processors(monkeypatch):
+    """A machine of eight processors on which the clock shows what the work says it took."""
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 8)
+    clock = [0.0]
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: clock[0])
+    used = []
+
+    def work_taking(seconds):
+        def work(dtype):
+            used.append((torch.get_num_threads(), dtype))
+            clock[0] += seconds(torch.get_num_threads(), dtype)
+
+        return work
+
+    return work_taking, used
+
+
+def test_threads_go_down_as_long_as_that_helps(eight_processors):
+    work_taking, used = eight_processors
+    seconds = {8: 4.0, 4: 2.0, 2: 3.0, 1: 1.0}  # 1 would be best, but 2 was worse than 4
+    assert machine.fastest(work_taking(lambda n, _: seconds[n]), dtype="float32") == (4, "float32")
+    assert {n for n, _ in used} == {8, 4, 2}
+
+
+def test_bfloat16_has_to_be_clearly_faster(eight_processors):
+    work_taking, _ = eight_processors
+    for seconds, chosen in [(0.5, "bfloat16"), (0.95, "float32"), (20.0, "float32")]:
+        work = work_taking(lambda _, dtype, s=seconds: s if dtype == "bfloat16" else 1.0)
+        assert machine.fastest(work, threads=2) == (2, chosen)
+
+
+def test_what_is_given_is_not_measured():
+    assert machine.fastest(lambda dtype: 1 / 0, 3, "bfloat16") == (3, "bfloat16")
+
+
+def test_threads_are_put_back_afterwards():
+    before = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError), machine.using_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before
+
+
+def test_precision_rounds_products_and_keeps_weights():
+    linear = torch.nn.Linear(4, 4)
+    with machine.precision("float32"):
+        assert linear(torch.ones(1, 4)).dtype == torch.float32
+    with machine.precision("bfloat16"):
+        assert linear(torch.ones(1, 4)).dtype == torch.bfloat16
+    assert linear.weight.dtype == torch.float32
+
+
+def test_the_shortest_of_several_times_counts_and_the_first_does_not(eight_processors):
+    times = iter([1.0, 6.0, 3.0])
+    work = eight_processors[0](lambda *_: next(times))
+    assert machine.seconds_for(lambda: work("float32")) == 3.0
+
+
+def test_at_least_one_processor_is_usable():
+    assert machine.usable_cpus() >= 1

@@ -1,0 +1,351 @@
+"""Training as a whole, on a small text and on ToyTown: what it learns, says, leaves and refuses."""
+
+import json
+import math
+import random
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import minillama
+from minillama import corpora, plan, runs
+from minillama.config import ModelConfig
+from minillama.corpora import open_corpus
+from minillama.events import (
+    Finished,
+    Interrupted,
+    Preparing,
+    Sampled,
+    Saved,
+    Started,
+    Step,
+    Validated,
+)
+from minillama.learn import new_training, take_step, validate
+from minillama.model import Llama
+from minillama.recipe import TrainConfig, draft
+from minillama.train import kept_steps, resume, train
+
+
+@pytest.fixture(scope="module")
+def text_file(tmp_path_factory):
+    draw = random.Random(0)
+    names, things = ["Mia", "Leo", "小安"], ["kite", "ball", "苹果"]
+    path = tmp_path_factory.mktemp("corpus") / "text.txt"
+    lines = [f"{draw.choice(names)} has a {draw.choice(things)}.\n" for _ in range(400)]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def asked(path, **changes):
+    config = TrainConfig(
+        corpus=str(path),
+        tokenizer="char",
+        preset="tiny",
+        steps=12,
+        batch_size=4,
+        seq_len=32,
+        threads=1,
+        dtype="float32",
+    )
+    return replace(config, **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(text_file, tmp_path_factory):
+    """A run to look at, and its events."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    config = asked(text_file, steps=60, every=25, keep=3, lr=5e-3)
+    return folder, list(train(config, folder))
+
+
+def of_kind(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_a_run_tells_what_happens_in_order(finished):
+    _, events = finished
+    kinds = [type(event) for event in events if not isinstance(event, Preparing | Step)]
+    look = [Saved, Validated, Sampled, Sampled]
+    assert kinds == [Started, *look, *look, *look, Finished]
+    assert [step.step for step in of_kind(events, Step)] == list(range(1, 61))
+    assert [event.step for event in of_kind(events, Validated)] == [25, 50, 60]
+    last = events[-1]
+    assert last.validation == of_kind(events, Validated)[-1]
+    assert last.step == 60 and last.seconds > 0
+    steps = of_kind(events, Step)
+    assert all(step.tokens == 4 * 32 * step.step for step in steps)
+    assert steps[-1].seconds_left == 0 < steps[0].seconds_left
+
+
+def test_it_starts_at_ln_v_and_learns(finished):
+    _, events = finished
+    vocab_size = of_kind(events, Started)[0].model.vocab_size
+    steps = of_kind(events, Step)
+    assert steps[0].loss == pytest.approx(math.log(vocab_size), rel=0.03)
+    assert events[-1].validation.loss < steps[0].loss - 2
+
+
+def test_units_of_a_text(finished):
+    """One token is one character here, and some characters are three bytes."""
+    last = finished[1][-1].validation
+    assert last.nats_per_character == pytest.approx(last.loss)
+    assert last.bits_per_byte < last.loss / math.log(2)
+    assert (last.floor, last.floor_per_document, last.excess, last.ratio) == (None,) * 4
+
+
+def test_the_logs_hold_what_was_told(finished):
+    folder, events = finished
+    log = runs.read_log(folder)
+    for table, rows in [
+        (log.training, of_kind(events, Step)),
+        (log.validation, of_kind(events, Validated)),
+    ]:
+        for name in table.dtype.names:
+            told = [getattr(row, name) for row in rows]
+            np.testing.assert_array_equal(table[name], np.array(told, dtype=float))
+
+
+def test_the_run_folder_is_a_model_folder(finished, text_file):
+    folder, events = finished
+    model, tokenizer = minillama.load(folder)
+    assert tokenizer.decode(tokenizer.encode("Mia 小安")) == "Mia 小安"
+    latest, _ = minillama.load(runs.latest_checkpoint(folder))
+    for ours, theirs in zip(model.parameters(), latest.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    # the loss that was told is the loss of this model
+    corpus, _ = open_corpus(draft(asked(text_file)))
+    again = validate(new_training(model, draft(asked(text_file))), corpus, final=True)
+    assert again.loss == pytest.approx(events[-1].validation.loss, rel=1e-6)
+
+
+def test_models_are_kept_along_the_way(finished):
+    folder, _ = finished
+    assert sorted(path.name for path in (folder / "kept").iterdir()) == [
+        "step-000015",
+        "step-000030",
+        "step-000060",
+    ]
+    model, _ = minillama.load(folder / "kept" / "step-000060")
+    final, _ = minillama.load(folder)
+    for small, large in zip(model.parameters(), final.parameters(), strict=True):
+        assert torch.equal(small, large.to(torch.bfloat16))
+
+
+def test_kept_steps_halve():
+    assert kept_steps(1000, 8) == {1000, 500, 250, 125, 62, 31, 15, 7}
+    assert kept_steps(3, 8) == {1, 3}
+    assert kept_steps(3, 0) == set()
+
+
+def test_everything_that_repeats_a_run_is_written_down(finished):
+    run = json.loads((finished[0] / "run.json").read_text(encoding="utf-8"))
+    assert None not in [run["plan"][name] for name in ("threads", "dtype", "steps", "seed", "lr")]
+    assert run["model"]["vocab_size"] and run["torch"] == torch.__version__
+
+
+def test_the_same_seed_is_the_same_run_and_leaves_the_callers_randomness_alone(text_file, tmp_path):
+    def losses(name, seed):
+        return [e.loss for e in train(asked(text_file, steps=3, seed=seed), tmp_path / name)
+                if isinstance(e, Step)]  # fmt: skip
+
+    state = torch.random.get_rng_state()
+    first = losses("a", seed=1)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    torch.manual_seed(99)
+    assert losses("b", seed=1) == first
+    assert losses("c", seed=2) != first
+
+
+def test_a_step_of_several_batches_is_a_step_of_one_large_batch(text_file):
+    """Also where the batches have unequal numbers of targets."""
+    corpus, _ = open_corpus(draft(asked(text_file)))
+    large = corpus.batches(draft(asked(text_file, batch_size=8))).batch(0)
+    targets = large.targets.clone()  # it shares its memory with the tokens
+    targets[:3, 5:] = -100
+    large = replace(large, targets=targets)
+    halves = [replace(large, tokens=large.tokens[rows], targets=large.targets[rows])
+              for rows in (slice(0, 4), slice(4, 8))]  # fmt: skip
+    results = []
+    for batches in ([large], halves):
+        torch.manual_seed(0)
+        model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
+        training = new_training(model, draft(asked(text_file)))
+        loss, norm = take_step(training, batches, draft(asked(text_file)))
+        results.append((loss, norm, torch.cat([p.detach().flatten() for p in model.parameters()])))
+        assert training.step == 1 and training.tokens == 8 * 32 - 3 * 27
+    torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_config_from_a_file_is_checked():
+    assert TrainConfig.from_dict(asked("f").to_dict()) == asked("f")
+    with pytest.raises(ValueError, match=r"steps must be a whole number, not 1\.5"):
+        TrainConfig.from_dict({"steps": 1.5})
+    with pytest.raises(ValueError, match="'stpes'"):
+        TrainConfig.from_dict({"stpes": 1})
+
+
+def test_toytown_knows_its_floor(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "TOKENIZER_STORIES", 50)
+    monkeypatch.setattr(corpora, "VALIDATION_DOCUMENTS", 20)
+    config = TrainConfig(
+        tokenizer="char", preset="tiny", steps=2, batch_size=2, threads=1, dtype="float32"
+    )
+    events = list(train(config, tmp_path / "run"))
+    last = events[-1].validation
+    assert last.documents == 20
+    assert 10 < last.floor_per_document < last.nats_per_document
+    assert last.excess == pytest.approx(last.nats_per_document - last.floor_per_document)
+    assert last.ratio == pytest.approx(last.loss / last.floor)
+    assert of_kind(events, Started)[0].floor == last.floor == of_kind(events, Step)[0].floor
+    english, chinese = (sample.prompt for sample in of_kind(events, Sampled)[-2:])
+    assert english.isascii() and not chinese.isascii()
+    assert all(e.text.startswith(e.prompt) for e in of_kind(events, Sampled))
+
+
+def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
+    """With 0.4 seconds a step, 1 second a validation with samples, and a clock of our own."""
+    clock = [1000.0]
+    monkeypatch.setattr(plan.time, "perf_counter", lambda: clock[0])
+
+    def takes(seconds, result=None):
+        def work(*_, **__):
+            clock[0] += seconds
+            return result
+
+        return work
+
+    monkeypatch.setattr(plan, "take_step", takes(0.4))
+    monkeypatch.setattr(plan, "validate", takes(0.7))
+    monkeypatch.setattr(plan, "write_samples", takes(0.3, []))
+    corpus, _ = open_corpus(draft(asked(text_file)))
+    model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
+    config = asked(text_file, steps=None, minutes=2.0)
+    decided = plan.decide(config, model, corpus, seconds_per_token=0.0, began=995.0)
+    # 5 s had gone, 3 timed steps take 1.2 s, one look 1 s, and 9 looks and a final one are to come
+    assert decided.steps == int((120 - 5 - 3 * 0.4 - 1 - (9 + 4) * 1) / 0.4)
+    assert decided.every == math.ceil(decided.steps / 10)
+    # data that takes as long to make as to train on halves the steps
+    slow = plan.decide(config, model, corpus, 0.4 / (4 * 32), began=clock[0])
+    assert slow.steps == pytest.approx((120 - 1.2 - 1 - 13) / 0.8, abs=1)
+
+
+def test_long_runs_save_often_enough(text_file, monkeypatch):
+    monkeypatch.setattr(plan, "seconds_for", lambda work, repeats=2: 1.0)
+    corpus, _ = open_corpus(draft(asked(text_file)))
+    model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
+    decided = plan.decide(asked(text_file, steps=None, minutes=120.0), model, corpus, 0.0, 0.0)
+    assert decided.every * 1.0 <= plan.LONGEST_WAIT
+
+
+def test_a_diverging_run_stops_with_its_last_good_checkpoint(text_file, tmp_path, monkeypatch):
+    def poisoned(training, batches, plan):
+        if training.step == 7:
+            with torch.no_grad():
+                training.model.norm.weight.fill_(math.inf)
+        return take_step(training, batches, plan)
+
+    monkeypatch.setattr("minillama.train.take_step", poisoned)
+    with pytest.raises(ValueError, match=r"diverged at step 8: the loss is nan.*lower than"):
+        list(train(asked(text_file, every=5), tmp_path / "run"))
+    model, _ = minillama.load(runs.latest_checkpoint(tmp_path / "run"))
+    assert runs.latest_checkpoint(tmp_path / "run").name == "step-000005"
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    assert len(runs.read_log(tmp_path / "run").training) == 7
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"corpus": "nowhere.txt"}, "no file nowhere.txt"),
+        ({"preset": "gigantic"}, "no preset 'gigantic'"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"steps": None, "minutes": 0.0}, "minutes must be above zero"),
+        ({"minutes": 1.0}, "minutes or steps, not both"),
+        ({"lr": math.nan}, "lr must be above zero"),
+        ({"clip": -1.0}, "clip must be above zero"),
+        ({"floor_ratio": 2.0}, "floor_ratio must be from 0 to 1"),
+        ({"dtype": "float8"}, "dtype must be float32 or bfloat16, not float8"),
+        ({"seq_len": 50_000}, "too short"),
+        ({"tokenizer": "bpe"}, "vocab_size 2048 is too large"),
+        ({"tokenizer": "nowhere"}, "no tokenizer at nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_no_folder(text_file, tmp_path, changes, says):
+    with pytest.raises((ValueError, FileNotFoundError), match=says):
+        list(train(asked(text_file, **changes), tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_holds_something_is_refused(text_file, tmp_path):
+    (tmp_path / "mine.txt").write_text("precious", encoding="utf-8")
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        list(train(asked(text_file), tmp_path))
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        list(train(asked(text_file), tmp_path / "mine.txt"))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_there_must_be_a_run_to_resume(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no run in"):
+        list(resume(tmp_path / "nothing"))
+
+
+def test_one_folder_one_training(text_file, tmp_path):
+    running = train(asked(text_file), tmp_path / "run")
+    while not isinstance(next(running), Started):
+        pass
+    with pytest.raises(BlockingIOError, match="another training is running"):
+        list(resume(tmp_path / "run"))
+    running.close()
+    assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)
+
+
+def test_ctrl_c_in_the_middle_of_a_step_saves_after_it(text_file, tmp_path, monkeypatch):
+    def interrupted(training, batches, plan):
+        if training.step == 6:
+            signal.raise_signal(signal.SIGINT)
+        return take_step(training, batches, plan)
+
+    monkeypatch.setattr("minillama.train.take_step", interrupted)
+    events = list(train(asked(text_file, every=5), tmp_path / "run"))
+    assert events[-1] == Interrupted(7, tmp_path / "run")
+    assert len(runs.read_log(tmp_path / "run").training) == 7
+    minillama.load(tmp_path / "run")  # what was learnt so far can be used
+    monkeypatch.undo()
+    resumed = list(resume(tmp_path / "run"))
+    assert of_kind(resumed, Started)[0].step == 7
+    assert [event.step for event in of_kind(resumed, Step)] == [8, 9, 10, 11, 12]
+    whole = list(train(asked(text_file, every=5), tmp_path / "whole"))
+    assert [e.loss for e in of_kind(resumed, Step)] == [e.loss for e in of_kind(whole, Step)][7:]
+
+
+def test_ctrl_c_before_the_first_step_can_be_resumed(text_file, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minillama.train.decide", interrupted)
+    assert list(train(asked(text_file), tmp_path / "run"))[-1] == Interrupted(0, tmp_path / "run")
+    monkeypatch.undo()
+    assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)
+
+
+def test_a_closed_generator_has_saved(text_file, tmp_path):
+    running = train(asked(text_file, every=5), tmp_path / "run")
+    for event in running:
+        if isinstance(event, Step) and event.step == 8:
+            break
+    running.close()
+    assert runs.latest_checkpoint(tmp_path / "run").name == "step-000008"
+
+
+def test_a_finished_run_resumes_to_the_same_end(finished):
+    folder, events = finished
+    before = (folder / "log.csv").read_bytes()
+    again = list(resume(folder))
+    assert not of_kind(again, Step)
+    assert again[-1].validation == events[-1].validation
+    assert (folder / "log.csv").read_bytes() == before
