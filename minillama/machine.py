@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 DTYPES = ("float32", "bfloat16")
+SMALL = 10**9  # multiplications, some ten milliseconds of one thread
 BFLOAT16_GAIN = 0.9  # bfloat16 must take at most this share of float32's time to be chosen
 
 
@@ -21,6 +22,16 @@ def usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads_for(n_tokens: int, n_parameters: int) -> int:
+    """How many threads a forward pass should use: one where it is small, else as many as PyTorch.
+
+    To share a product between threads costs microseconds on an idle machine, but milliseconds where
+    another program is busy, and the next product waits for the slowest. A token of a small model is
+    made of a hundred products that take less than that altogether.
+    """
+    return 1 if n_tokens * n_parameters < SMALL else torch.get_num_threads()
 
 
 @contextmanager

@@ -16,9 +16,9 @@ T = TypeVar("T", bound="TrainConfig")
 # like small batches and high learning rates, since they gain more from many steps than from exact
 # gradients.
 RECIPES: dict[str, dict[str, Any]] = {
-    "tiny": {"batch_size": 32, "seq_len": 256, "lr": 4e-3},
-    "small": {"batch_size": 32, "seq_len": 256, "lr": 3e-3},
-    "toytown": {"batch_size": 32, "seq_len": 256, "lr": 2e-3},
+    "tiny": {"batch_size": 8, "seq_len": 256, "lr": 4e-3},
+    "small": {"batch_size": 8, "seq_len": 256, "lr": 3e-3},
+    "toytown": {"batch_size": 8, "seq_len": 256, "lr": 2e-3},
 }
 OTHER = {"batch_size": 32, "seq_len": 256, "lr": 1e-3}
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
+from minillama.machine import threads_for, using_threads
 from minillama.model import Llama
 
 
@@ -206,7 +207,8 @@ def _generate(
     latest: list[int | None] = [0] * rows  # None where the row has stopped
 
     for _ in range(max_seq_len - length):
-        logits = model(tokens, cache, documents)[:, -1]
+        with using_threads(threads_for(tokens.numel(), model.n_parameters)):
+            logits = model(tokens, cache, documents)[:, -1]
         # On the CPU and in float64 whatever the model uses, so that a seed means the same anywhere.
         logits = logits.cpu().double()
         if not logits.isfinite().all():

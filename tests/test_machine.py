@@ -67,3 +67,9 @@ def test_the_shortest_of_several_times_counts_and_the_first_does_not(eight_proce
 
 def test_at_least_one_processor_is_usable():
     assert machine.usable_cpus() >= 1
+
+
+def test_small_forward_passes_take_one_thread():
+    with machine.using_threads(2):
+        assert machine.threads_for(1, 3_000_000) == machine.threads_for(300, 3_000_000) == 1
+        assert machine.threads_for(1, 7 * 10**9) == machine.threads_for(4096, 3_000_000) == 2

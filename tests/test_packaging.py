@@ -98,3 +98,10 @@ def test_missing_asset_says_what_there_is(name):
 
     with pytest.raises(FileNotFoundError, match=f"comes without '{name}'.* it has "):
         asset_path(name)
+
+
+def test_the_sample_of_the_corpus_is_what_the_command_writes(tmp_path):
+    """`minillama corpus --stories 60 -o assets/toytown/stories.txt`"""
+    path = tmp_path / "stories.txt"
+    python("-m", "minillama", "corpus", "--stories", "60", "-o", str(path))
+    assert path.read_bytes() == (ROOT / "assets" / "toytown" / "stories.txt").read_bytes()

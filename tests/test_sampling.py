@@ -313,3 +313,18 @@ def test_gradients_are_off_only_while_generating(model):
 def test_bfloat16_models_generate(model):
     half = Llama(CONFIG).to(torch.bfloat16)
     assert len(list(generate(half, [1, 2], max_new_tokens=5, seed=0, top_p=0.9))) == 5
+
+
+def test_a_small_model_writes_on_one_thread_and_spares_the_callers_setting(model, monkeypatch):
+    """Two threads were twenty times slower where another program kept one processor busy."""
+    used = []
+    forward = Llama.forward
+    monkeypatch.setattr(
+        Llama,
+        "forward",
+        lambda *args: used.append(torch.get_num_threads()) or forward(*args),
+    )
+    torch.set_num_threads(2)
+    for _ in generate(model, [1, 2, 3], max_new_tokens=3, seed=0):
+        assert torch.get_num_threads() == 2
+    assert used == [1, 1, 1]
