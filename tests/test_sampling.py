@@ -316,7 +316,7 @@ def test_bfloat16_models_generate(model):
 
 
 def test_a_small_model_writes_on_one_thread_and_spares_the_callers_setting(model, monkeypatch):
-    """Two threads were twenty times slower where another program kept one processor busy."""
+    """Two threads were up to fifteen times slower where another program kept a processor busy."""
     used = []
     forward = Llama.forward
     monkeypatch.setattr(
