@@ -62,7 +62,7 @@ def decide(
 def warmup_for(steps: int) -> int:
     """A tenth of the run, but at least 200 steps, at most 1,000, and never over a quarter of it.
 
-    On ToyTown, too short a warm-up cost more than anything else: gradients of 20 and more came up
-    as soon as the peak was reached, and the loss stayed a tenth of a nat higher for good.
+    Too short a warm-up costs more than a wrong peak: on ToyTown, a run of 585 steps ended at 1.33
+    nats a token with 29 of them, after gradients of norm 16, and at 1.24 with 120 of them.
     """
     return min(max(steps // 10, 200), 1000, steps // 4)

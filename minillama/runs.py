@@ -88,6 +88,11 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return latest.parent / latest.read_text(encoding="utf-8").strip()
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether nothing is there, or only what a killed attempt to write the first file left."""
+    return all(path.name.endswith(PARTIAL) for path in folder.iterdir())
+
+
 def clean(folder: Path) -> None:
     """Remove what a killed training left half done: partial writes, steps beyond `latest`."""
     for partial in [*folder.glob(f"*{PARTIAL}*"), *folder.glob(f"*/*{PARTIAL}*")]:

@@ -50,7 +50,7 @@ def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, Non
     """
     began = time.perf_counter()
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and runs.is_empty(folder)):
         raise ValueError(
             f"{folder} exists and is not empty; resume the run in it, or choose another folder"
         )

@@ -129,6 +129,7 @@ def finish_and_compare(folder, config, whole):
 @pytest.mark.parametrize(
     "moment",
     [
+        r"replace .*run\.json\.partial",  # the folder is made, but there is no run in it yet
         r"replace .*data\.partial",  # the corpus is written, but not under its name yet
         r"replace .*latest\.partial",  # the first checkpoint is there, but nothing points at it
         r"replace .*step-000012\.partial",  # a later checkpoint is whole, but not renamed

@@ -233,6 +233,11 @@ def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
     assert slow.steps == pytest.approx((120 - 1.2 - 1 - 13) / 0.8, abs=1)
 
 
+def test_the_warm_up_suits_short_and_long_runs():
+    warmups = {steps: plan.warmup_for(steps) for steps in (1, 100, 800, 3000, 50_000)}
+    assert warmups == {1: 0, 100: 25, 800: 200, 3000: 300, 50_000: 1000}
+
+
 def test_long_runs_save_often_enough(text_file, monkeypatch):
     monkeypatch.setattr(plan, "seconds_for", lambda work, repeats=2: 1.0)
     corpus, _ = open_corpus(draft(asked(text_file)))
