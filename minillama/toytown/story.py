@@ -46,7 +46,7 @@ class Story:
 
     @property
     def entities(self) -> list[Entity]:
-        """People, animals, things and places where they are named, with character spans."""
+        """People, animals, things, places and food where they are named, with character spans."""
         return entities(self._telling)
 
     @property

@@ -124,7 +124,9 @@ class State:
         return [c.name for c in self.children] + pets
 
     def pronoun_ok(self, child: int) -> bool:
-        """Whether "he" or "she" can only mean this child."""
+        """Whether "he" or "she" can only mean this child; the judge tries whoever it may mean."""
+        if self.split == "any":
+            return True
         gender = self.children[child].gender
         return self.focus == child and not any(
             self.children[c].gender == gender for c in self.mentioned if c != child
