@@ -16,7 +16,7 @@ from minillama.optim import adamw, learning_rate
 from minillama.recipe import Plan
 from minillama.sampling import generate_batch
 
-SAMPLE_TOKENS = 200
+SAMPLE_TOKENS = 256  # room for any story of the usual length
 
 
 @dataclass
