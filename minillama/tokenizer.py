@@ -107,7 +107,7 @@ class Tokenizer:
                 raise
             raise ValueError(
                 f"vocab_size {vocab_size} is too large for this text: it supports {largest[1]} "
-                "at most"
+                "at most; choose that or less, or a tokenizer of characters (char)"
             ) from None
         return cls(model.getvalue())
 

@@ -2,6 +2,7 @@
 
 import pkgutil
 import random
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -24,7 +25,11 @@ hypothesis.settings.load_profile("minillama")
 
 @pytest.fixture(autouse=True)
 def reproducible():
-    """The same random numbers in every order of tests; one thread, which suits tiny tensors."""
+    """The same random numbers in every order of tests; one thread, which suits tiny tensors.
+
+    And Ctrl-C as in a terminal: a shell that starts the tests in the background turns it off.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)

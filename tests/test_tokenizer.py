@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -121,8 +122,7 @@ def test_reserved_characters_and_markers_in_training_texts_do_no_harm():
 def test_too_large_a_vocabulary_is_refused_with_the_largest_possible():
     with pytest.raises(ValueError, match="vocab_size 5000 is too large") as error:
         Tokenizer.train(TEXTS, vocab_size=5000)
-    largest = int(str(error.value).split()[-3])
-    assert f"it supports {largest} at most" in str(error.value)
+    largest = int(re.search(r"it supports (\d+) at most", str(error.value))[1])
     assert Tokenizer.train(TEXTS, vocab_size=largest).vocab_size == largest
     with pytest.raises(ValueError, match="is too large"):
         Tokenizer.train(TEXTS, vocab_size=largest + 1)

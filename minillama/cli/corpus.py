@@ -2,11 +2,11 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from math import log, sqrt
 from pathlib import Path
 from statistics import stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from minillama.toytown import Story
@@ -58,11 +58,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("--stories must be at least 1, --show and --seed at least 0")
 
     measure = Measure(n_languages=2 if args.language == "both" else 1)
-    with (
-        args.output.open("w", encoding="utf-8", newline="\n")
-        if args.output
-        else nullcontext() as file
-    ):
+    with whole_file(args.output) if args.output else nullcontext() as file:
         progress = tqdm(stories(args, n), total=n, unit=" stories", disable=None if works else True)
         for i, story in enumerate(progress):
             if file:
@@ -73,6 +69,18 @@ def run(args: argparse.Namespace) -> None:
                 measure.add(story)
     if args.floor:
         print(measure)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """A text file to write, which takes its name only when it is complete."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def stories(args: argparse.Namespace, n: int) -> Iterator["Story"]:
