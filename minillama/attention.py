@@ -68,8 +68,8 @@ def fused_attend(
 ) -> Float[Tensor, "batch heads time head_dim"]:
     """The same as `attend`, in the fastest way that PyTorch offers.
 
-    That is a kernel which never holds all the weights at once; but on a processor its backward pass
-    in bfloat16 takes three times as long as matrix products do.
+    That is a kernel which never holds all the weights at once; but training in bfloat16 on a CPU,
+    it took three times as long as plain matrix products (8 rows of 256 tokens, PyTorch 2.13).
     """
     if q.requires_grad and q.dtype == torch.bfloat16 and q.device.type == "cpu":
         return grouped_attend(q, k, v, mask)

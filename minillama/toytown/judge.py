@@ -135,7 +135,7 @@ def slot_patterns(language: str) -> dict[str, str]:
     table = {
         **{"who": f"{name}|{subject}", "whom": f"{name}|{object_}"},
         "whose": f"{name}'s|{possessive}",
-        **{"he": subject, "who_again": subject, "other_again": subject},
+        **{"he": subject, "other_again": subject},
         **{"his": possessive, "him": object_, "other": name, "name": name},
         "all": f"{three}|{pair}|{name}|{they}|{subject}",
         "child": one_of(w.CHILD.values()),
@@ -174,7 +174,7 @@ def gender_of(surface: str, language: str) -> set[str]:
     return genders
 
 
-AGREE = (("who", "whom", "whose", "he", "his", "him", "who_again"), ("name", "child"))
+AGREE = (("who", "whom", "whose", "he", "his", "him"), ("name", "child"))
 
 
 def genders_agree(slots: dict[str, str], language: str) -> bool:
@@ -197,7 +197,7 @@ def explain(slots: dict[str, str], s: State, language: str) -> str:
     if s.kinds[-1:] == ["close"]:
         return "the story has already ended"
     if not s.children:
-        return "a story begins by introducing somebody" if slots["kind"] != "opening" else "?"
+        return "a story begins by introducing somebody"
     names = {spell(w, c.name): i for i, c in enumerate(s.children)}
     animals = {spell(w, s.animal.name)} if s.animal and s.animal.name else set()
     for role in ("who", "whom", "whose", "other", "pet"):

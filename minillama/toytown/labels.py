@@ -181,7 +181,7 @@ def triples(t: Telling) -> list[tuple[str, str, str]]:
 
 
 def summary(t: Telling) -> str:
-    language = t.language == "zh"
+    in_chinese = t.language == "zh"
     frame, then = SUMMARY[t.language]
     rank = list(CLAUSES)
     told = [i for i, s in enumerate(t.sentences) if s.kind in CLAUSES]
@@ -189,7 +189,7 @@ def summary(t: Telling) -> str:
     if len(best) > 1 and t.sentences[best[0]].kind == "scene":
         best = best[1:]
     clauses = [
-        CLAUSES[t.sentences[i].kind][language].format(**t.sentences[i].phrases) for i in best
+        CLAUSES[t.sentences[i].kind][in_chinese].format(**t.sentences[i].phrases) for i in best
     ]
     place = t.words.at_place(t.sentences[1].about["place"])
     return frame.format(

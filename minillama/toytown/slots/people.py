@@ -40,7 +40,7 @@ def pronoun(role, case):
 
 
 SLOTS |= {"he": pronoun("who", 0), "his": pronoun("who", 1), "him": pronoun("who", 2)}
-SLOTS |= {"who_again": pronoun("who", 0), "other_again": pronoun("other", 0)}
+SLOTS["other_again"] = pronoun("other", 0)
 
 
 @slot
