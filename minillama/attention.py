@@ -13,51 +13,55 @@ from minillama.config import ModelConfig
 from minillama.rope import apply_rope
 
 
+def causal_mask(
+    time: int, keys: int, device: torch.device | str | None = None
+) -> Bool[Tensor, "time keys"]:
+    """True where a query may look: at keys that are not later than itself.
+
+    The queries are the last `time` of the `keys` positions.
+    """
+    position = torch.arange(keys, device=device)
+    return position <= position[keys - time :, None]
+
+
 def attention_mask(
-    time: int,
-    keys: int,
-    documents: Int[Tensor, "batch keys"] | None = None,
-    device: torch.device | str | None = None,
-) -> Bool[Tensor, "#batch 1 time keys"]:
+    time: int, documents: Int[Tensor, "batch keys"]
+) -> Bool[Tensor, "batch 1 time keys"]:
     """True where a query may look: at keys that are not later and of the same document.
 
-    The queries are the last `time` of the `keys` positions. Padding is a document of its own
-    (-1), so that it sees padding: a row that sees nothing would make softmax divide 0 by 0.
+    The queries are the last `time` of the positions in `documents`. Padding is a document of its
+    own (-1), so that it sees padding: a row that sees nothing would make softmax divide 0 by 0.
     """
-    device = device if documents is None else documents.device
-    position = torch.arange(keys, device=device)
-    mask = position <= position[keys - time :, None]
-    if documents is None:
-        return mask[None, None]
+    keys = documents.shape[1]
     same = documents[:, keys - time :, None] == documents[:, None, :]
-    return (mask & same)[:, None]
+    return (same & causal_mask(time, keys, documents.device))[:, None]
 
 
 def attention_weights(
-    q: Float[Tensor, "batch heads time head_dim"],
-    k: Float[Tensor, "batch kv_heads keys head_dim"],
-    mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
-) -> Float[Tensor, "batch heads time keys"]:
+    q: Float[Tensor, "*batch time head_dim"],
+    k: Float[Tensor, "*batch keys head_dim"],
+    mask: Bool[Tensor, "*#batch time keys"] | None = None,
+) -> Float[Tensor, "*batch time keys"]:
     """How much each query takes from each key: rows that sum to 1. No mask means causal.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
     """
     if mask is None:
-        mask = attention_mask(q.shape[2], k.shape[2], device=q.device)
-    k = repeat_heads(k, q.shape[1])
+        mask = causal_mask(q.shape[-2], k.shape[-2], q.device)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     scores = scores.masked_fill(~mask, -math.inf)
+    # In float32, because a sum of many small shares loses too much in bfloat16's 8 bits.
     return scores.float().softmax(dim=-1).type_as(q)
 
 
 def attend(
-    q: Float[Tensor, "batch heads time head_dim"],
-    k: Float[Tensor, "batch kv_heads keys head_dim"],
-    v: Float[Tensor, "batch kv_heads keys head_dim"],
-    mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
-) -> Float[Tensor, "batch heads time head_dim"]:
-    """Attention in full view: each query's mean of the values, by its weights."""
-    return attention_weights(q, k, mask) @ repeat_heads(v, q.shape[1])
+    q: Float[Tensor, "*batch time head_dim"],
+    k: Float[Tensor, "*batch keys head_dim"],
+    v: Float[Tensor, "*batch keys head_dim"],
+    mask: Bool[Tensor, "*#batch time keys"] | None = None,
+) -> Float[Tensor, "*batch time head_dim"]:
+    """Each query's mean of the values, by its weights. No mask means causal."""
+    return attention_weights(q, k, mask) @ v
 
 
 def fused_attend(
@@ -66,7 +70,7 @@ def fused_attend(
     v: Float[Tensor, "batch kv_heads keys head_dim"],
     mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
 ) -> Float[Tensor, "batch heads time head_dim"]:
-    """The same as `attend`, in the fastest way that PyTorch offers.
+    """What `attend` does once every query head has its keys, in the fastest way PyTorch offers.
 
     That is a kernel which never holds all the weights at once; but training in bfloat16 on a CPU,
     it took three times as long as plain matrix products (8 rows of 256 tokens, PyTorch 2.13).
@@ -76,7 +80,7 @@ def fused_attend(
     time, keys = q.shape[2], k.shape[2]
     if mask is None and 1 < time < keys:
         # The kernel's own causal mask would take the queries for the first positions.
-        mask = attention_mask(time, keys, device=q.device)
+        mask = causal_mask(time, keys, q.device)
     causal = mask is None and time > 1
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=True
@@ -92,11 +96,11 @@ def grouped_attend(
     """The same as `attend`, with few and large products: heads that share keys are stacked."""
     (_, n_kv_heads, keys, head_dim), time = k.shape, q.shape[2]
     if mask is None:
-        mask = attention_mask(time, keys, device=q.device)
+        mask = causal_mask(time, keys, q.device)
     bias = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -math.inf)
     q = rearrange(q / math.sqrt(head_dim), "b (h group) t d -> b h (group t) d", h=n_kv_heads)
     scores = rearrange(q @ k.transpose(-2, -1), "b h (group t) s -> b h group t s", t=time)
-    weights = (scores + bias[:, :, None]).softmax(dim=-1)
+    weights = (scores + bias.unsqueeze(-3)).softmax(dim=-1)
     out = rearrange(weights, "b h group t s -> b h (group t) s") @ v
     return rearrange(out, "b h (group t) d -> b (h group) t d", t=time)
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from minillama.attention import Attention, attention_mask
+from minillama.attention import Attention, attention_mask, causal_mask
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
 from minillama.feedforward import SwiGLU
@@ -87,8 +87,10 @@ class Llama(nn.Module):
             documents = cache.update_documents(documents, batch, time)
         # No mask is needed where it is plainly causal, or where one token looks back at all.
         mask = None
-        if documents is not None or 1 < time < end:
-            mask = attention_mask(time, end, documents, tokens.device)
+        if documents is not None:
+            mask = attention_mask(time, documents)
+        elif 1 < time < end:
+            mask = causal_mask(time, end, tokens.device)[None, None]
         cos, sin = self.cos[start:end], self.sin[start:end]
 
         x = self.tok_embeddings(tokens)

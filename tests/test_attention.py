@@ -10,6 +10,7 @@ from minillama.attention import (
     attend,
     attention_mask,
     attention_weights,
+    causal_mask,
     fused_attend,
     grouped_attend,
     repeat_heads,
@@ -23,6 +24,11 @@ def random_qkv(heads, kv_heads, time, keys, batch=2, head_dim=8, **options):
     q = torch.randn(batch, heads, time, head_dim, **options)
     k = torch.randn(batch, kv_heads, keys, head_dim, **options)
     return q, k, torch.randn(batch, kv_heads, keys, head_dim, **options)
+
+
+def attend_all(q, k, v, mask=None):
+    """`attend`, with the keys and values repeated for the query heads that share them."""
+    return attend(q, repeat_heads(k, q.shape[1]), repeat_heads(v, q.shape[1]), mask)
 
 
 def attend_by_loop(q, k, v, may_look):
@@ -41,7 +47,7 @@ def attend_by_loop(q, k, v, may_look):
     return out.float()
 
 
-@pytest.mark.parametrize("function", [attend, fused_attend, grouped_attend])
+@pytest.mark.parametrize("function", [attend_all, fused_attend, grouped_attend])
 @pytest.mark.parametrize("kv_heads", [6, 3, 2, 1])
 @pytest.mark.parametrize(("time", "keys"), [(5, 5), (1, 5), (3, 5), (1, 1)])
 def test_equals_the_loop_when_causal(function, kv_heads, time, keys):
@@ -50,7 +56,7 @@ def test_equals_the_loop_when_causal(function, kv_heads, time, keys):
     torch.testing.assert_close(function(q, k, v), expected)
 
 
-@pytest.mark.parametrize("function", [attend, fused_attend, grouped_attend])
+@pytest.mark.parametrize("function", [attend_all, fused_attend, grouped_attend])
 @pytest.mark.parametrize("time", [5, 3, 1])
 def test_equals_the_loop_with_documents(function, time):
     documents = torch.tensor([[-1, -1, 0, 0, 0], [0, 0, 3, 3, -1]])
@@ -60,7 +66,7 @@ def test_equals_the_loop_with_documents(function, time):
         position = 5 - time + t
         return s <= position and bool(documents[row, s] == documents[row, position])
 
-    mask = attention_mask(time, 5, documents)
+    mask = attention_mask(time, documents)
     torch.testing.assert_close(function(q, k, v, mask), attend_by_loop(q, k, v, may_look))
 
 
@@ -70,7 +76,10 @@ def test_mask_is_not_later_and_of_the_same_document(data):
     time = data.draw(st.integers(1, keys))
     rows = st.lists(st.integers(-1, 2), min_size=keys, max_size=keys)
     documents = data.draw(st.none() | st.lists(rows, min_size=1, max_size=2))
-    mask = attention_mask(time, keys, None if documents is None else torch.tensor(documents))
+    if documents is None:
+        mask = causal_mask(time, keys)[None, None]
+    else:
+        mask = attention_mask(time, torch.tensor(documents))
     for row, ids in enumerate(documents or [[0] * keys]):
         for t in range(time):
             position = keys - time + t
@@ -80,20 +89,20 @@ def test_mask_is_not_later_and_of_the_same_document(data):
 
 
 def test_gradients_of_all_three_are_equal():
-    mask = attention_mask(7, 7, torch.tensor([[0, 0, 0, 1, 1, 1, 1], [0, 0, 2, 2, 2, -1, -1]]))
+    mask = attention_mask(7, torch.tensor([[0, 0, 0, 1, 1, 1, 1], [0, 0, 2, 2, 2, -1, -1]]))
     inputs = random_qkv(6, 2, 7, 7, requires_grad=True)
     target = torch.randn(2, 6, 7, 8)
     for given_mask in (None, mask):
         gradients = [
             torch.autograd.grad((function(*inputs, given_mask) * target).sum(), inputs)
-            for function in (attend, fused_attend, grouped_attend)
+            for function in (attend_all, fused_attend, grouped_attend)
         ]
         torch.testing.assert_close(gradients[0], gradients[1])
         torch.testing.assert_close(gradients[0], gradients[2])
 
 
 def test_weights_are_shares_of_what_is_seen():
-    q, k, _ = random_qkv(4, 2, 6, 6)
+    q, k, _ = random_qkv(4, 4, 6, 6)
     weights = attention_weights(q, k)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 6))
     assert weights.triu(1).eq(0).all() and weights.tril().gt(0).sum() == 2 * 4 * 21
@@ -101,8 +110,8 @@ def test_weights_are_shares_of_what_is_seen():
 
 def test_bfloat16_scores_become_weights_in_float32():
     q, k, v = (x.bfloat16() for x in random_qkv(4, 2, 40, 40))
-    exact = attend(q.double(), k.double(), v.double())
-    for function in (attend, fused_attend, grouped_attend):
+    exact = attend_all(q.double(), k.double(), v.double())
+    for function in (attend_all, fused_attend, grouped_attend):
         out = function(q, k, v)
         assert out.dtype == torch.bfloat16
         torch.testing.assert_close(out.double(), exact, rtol=0, atol=0.03)
@@ -115,7 +124,7 @@ def test_training_in_bfloat16_takes_the_same_gradients_from_the_faster_way():
     out = fused_attend(*inputs)
     assert out.equal(grouped_attend(*inputs))
     gradients = torch.autograd.grad((out * target).sum(), inputs)
-    expected = torch.autograd.grad((attend(*exact) * target).sum(), exact)
+    expected = torch.autograd.grad((attend_all(*exact) * target).sum(), exact)
     for gradient, right in zip(gradients, expected, strict=True):
         torch.testing.assert_close(gradient.double(), right, rtol=0.05, atol=0.05)
 
