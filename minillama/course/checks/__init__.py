@@ -1,0 +1,16 @@
+"""The checks: one file a module of minillama, and one a lesson for its exercises."""
+
+import pkgutil
+from importlib import import_module
+
+from minillama.course.checking import Check
+
+
+def _all_checks() -> dict[str, Check]:
+    """Every Check that a module of this folder defines, by the name of what it checks."""
+    modules = [import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
+    found = [value for module in modules for value in vars(module).values()]
+    return {check.name: check for check in found if isinstance(check, Check)}
+
+
+CHECKS = _all_checks()
