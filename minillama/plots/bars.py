@@ -1,0 +1,61 @@
+"""A distribution over tokens as bars, the likeliest first."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from minillama.plots.colors import BLUE, ORANGE
+from minillama.plots.text import as_array, drawable, fonts
+
+
+def distribution_bars(
+    probabilities: Float[Tensor | np.ndarray, " tokens"],
+    tokens: Sequence[str],
+    *,
+    top: int = 12,
+    other: Float[Tensor | np.ndarray, " tokens"] | None = None,
+    labels: tuple[str, str] = ("", ""),
+    ax: Axes | None = None,
+) -> Axes:
+    """The `top` likeliest tokens of a distribution, as bars with their probabilities.
+
+    other: a second distribution over the same tokens, drawn beside it for comparison; labels: what
+    the two are. What is left over is summed up in the axis label.
+
+    Raises ValueError for tokens that are not as many as the probabilities.
+    """
+    values = as_array(probabilities)
+    if len(tokens) != len(values):
+        raise ValueError(f"there are {len(tokens)} tokens, but {len(values)} probabilities")
+    likeliest = np.argsort(-values, kind="stable")[:top]
+    if ax is None:
+        size = (6.5, 0.3 * len(likeliest) + 0.9)
+        ax = plt.subplots(figsize=size, layout="constrained")[1]
+    series = [(values, BLUE, labels[0])]
+    if other is not None:
+        series.append((as_array(other), ORANGE, labels[1]))
+    height = 0.8 / len(series)
+    for i, (numbers, color, label) in enumerate(series):
+        places = np.arange(len(likeliest)) + (i - (len(series) - 1) / 2) * height
+        bars = ax.barh(places, numbers[likeliest], height, color=color, label=label)
+        ax.bar_label(bars, [f"{p:.3f}" for p in numbers[likeliest]], padding=3, fontsize=8)
+    names = [drawable(tokens[i]) for i in likeliest]
+    ax.set_yticks(range(len(likeliest)), names, family=fonts())
+    ax.invert_yaxis()
+    highest = max(numbers[likeliest].max() for numbers, _, _ in series)
+    ax.set_xlim(0, 1.12 * highest)
+    rest = len(values) - len(likeliest)
+    ax.set_xlabel(
+        f"probability (the other {rest:,} tokens: {1 - values[likeliest].sum():.3f})"
+        if rest
+        else "probability"
+    )
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right"]].set_visible(False)
+    if any(labels):
+        ax.legend(frameon=False)
+    return ax

@@ -1,0 +1,42 @@
+"""Show a picture in a notebook, together with words for those who do not see it."""
+
+import base64
+import io
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+def show(drawing: Axes | Figure, alt: str) -> None:
+    """Display a figure as one output, a PNG that says `alt` to a screen reader, and close it.
+
+    `alt` also stands in place of the picture where only text can be, as in a terminal.
+    Raises ValueError if it is empty.
+    """
+    data, metadata = picture(drawing, alt)
+    from IPython.core.getipython import get_ipython  # only here, since only notebooks have it
+
+    if get_ipython() is None:
+        print(alt)
+    else:
+        from IPython.display import publish_display_data
+
+        publish_display_data(data, metadata)
+
+
+def picture(drawing: Axes | Figure, alt: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """A figure as what Jupyter displays: data by its type, and metadata; the figure is closed.
+
+    Raises ValueError for an empty `alt`.
+    """
+    if not alt.strip():
+        raise ValueError("a picture needs a text for those who do not see it: alt is empty")
+    figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
+    assert figure is not None
+    file = io.BytesIO()
+    # No metadata, so that another version of matplotlib does not change the file.
+    figure.savefig(file, format="png", dpi=100, metadata={"Software": None}, facecolor="white")
+    plt.close(figure)
+    png = base64.b64encode(file.getvalue()).decode()
+    return {"image/png": png, "text/plain": alt}, {"image/png": {"alt": alt}}

@@ -1,0 +1,61 @@
+"""Tokens as labels: with visible spaces, and in a font that has their characters."""
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib import font_manager, ft2font
+from torch import Tensor
+
+# Fonts with Han characters that systems come with; matplotlib's own has none.
+HAN_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "SimHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Noto Sans CJK JP",  # the only name that a collection of all of Noto's goes by
+    "Droid Sans Fallback",
+    "Heiti TC",
+    "Arial Unicode MS",
+)
+MISSING = "□"
+
+
+def readable(token: str) -> str:
+    """A token to look at: its spaces as "·", its line breaks as "↵".
+
+    Spaces come as " " or as SentencePiece's "▁", which is wide and dark where letters should be.
+    """
+    return token.replace("▁", "·").replace(" ", "·").replace("\n", "↵").replace("\t", "→")
+
+
+def drawable(token: str) -> str:
+    """The readable token, with "□" for each character that no font at hand can draw."""
+    known = _characters()
+    return "".join(c if ord(c) in known else MISSING for c in readable(token))
+
+
+@cache
+def fonts() -> tuple[str, ...]:
+    """matplotlib's own font, and one for Han characters if this machine has any."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return ("DejaVu Sans", *[name for name in HAN_FONTS if name in installed][:1])
+
+
+@cache
+def _characters() -> frozenset[int]:
+    """Every character that one of `fonts()` can draw."""
+    files = [font_manager.findfont(name) for name in fonts()]
+    return frozenset().union(*(ft2font.FT2Font(file).get_charmap() for file in files))
+
+
+def as_array(numbers: Tensor | np.ndarray) -> Float[np.ndarray, "..."]:
+    """Numbers that matplotlib can take: from any device and dtype, as float64."""
+    if isinstance(numbers, Tensor):
+        return numbers.detach().cpu().double().numpy()  # NumPy has no bfloat16
+    return np.asarray(numbers, dtype=np.float64)
