@@ -32,7 +32,8 @@ def attention_maps(
         q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         maps.append(attention_weights(q, repeat_heads(k, q.shape[1])))
 
-    hooks = [block.attention.register_forward_pre_hook(record) for block in model.layers]
+    layers = [module for module in model.modules() if isinstance(module, Attention)]
+    hooks = [layer.register_forward_pre_hook(record) for layer in layers]
     try:
         model(tokens)
     finally:

@@ -1,13 +1,24 @@
-"""The loss curve, read back from the Axes it was drawn on."""
+"""Pictures, read back from the Axes they were drawn on."""
+
+import base64
 
 import matplotlib
 import numpy as np
 import pytest
+import torch
 
 matplotlib.use("agg")
+from matplotlib import pyplot
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
+from minillama import plots
+from minillama.plots.colors import BLUE, GREEN, ink_on
 from minillama.plots.curves import loss_curve, save_loss_curve
+from minillama.plots.llama_map import BOXES, PARTS
+from minillama.plots.show import picture
+from minillama.plots.text import drawable, readable
 from minillama.runs import CsvLog, RunLog
 
 
@@ -24,8 +35,18 @@ def log(floor=0.8):
     )
 
 
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    pyplot.close("all")
+
+
 def axes():
     return Figure().add_subplot()
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
 
 
 def lines(ax):
@@ -61,8 +82,6 @@ def test_a_run_without_validation_yet_has_a_curve():
 
 
 def test_without_axes_it_makes_its_own():
-    from matplotlib import pyplot
-
     ax = loss_curve(log())
     assert ax.figure.number in pyplot.get_fignums()
     pyplot.close(ax.figure)
@@ -82,3 +101,130 @@ def test_a_run_folder_gets_a_picture(tmp_path):
 def test_a_folder_without_a_log_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"log\.csv"):
         save_loss_curve(tmp_path)
+
+
+CAUSAL = torch.tensor([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.0, 0.5, 0.5]])
+
+
+def test_a_small_attention_map_has_numbers_where_a_query_may_look():
+    ax = plots.attention_map(CAUSAL, ["<s>", "▁Mia", "▁ran"])
+    assert texts(ax) == ["1", "0.25", "0.75", "0", "0.50", "0.50"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["<s>", "·Mia", "·ran"]
+    assert "keys" in ax.get_xlabel() and "queries" in ax.get_ylabel()
+
+
+def test_hidden_cells_differ_from_weights_of_zero():
+    [image] = plots.attention_map(CAUSAL, list("abc")).get_images()
+    hidden = np.isnan(np.ma.filled(image.get_array(), np.nan))
+    assert hidden.tolist() == [[False, True, True], [False, False, True], [False, False, False]]
+
+
+def test_a_map_of_the_last_queries_over_all_keys():
+    ax = plots.attention_map(CAUSAL[2:], ["c"], ["a", "b", "c"])
+    assert texts(ax) == ["0", "0.50", "0.50"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "tokens", "words"),
+    [(CAUSAL, ["a"], "1 queries, but weights for 3"), (CAUSAL * 2, list("abc"), "between 0 and 1")],
+)
+def test_a_map_of_what_is_no_attention_is_refused(weights, tokens, words):
+    with pytest.raises(ValueError, match=words):
+        plots.attention_map(weights, tokens)
+
+
+def test_a_grid_has_a_map_and_a_title_for_each_head():
+    figure = plots.head_grid(torch.stack([CAUSAL] * 5), list("abc"))
+    shown = [ax for ax in figure.axes if ax.get_visible() and ax.get_title()]
+    assert [ax.get_title() for ax in shown] == [f"head {i}" for i in range(5)]
+    with pytest.raises(ValueError, match="1 titles, but 5 heads"):
+        plots.head_grid(torch.stack([CAUSAL] * 5), list("abc"), titles=["one"])
+
+
+def test_bars_are_the_likeliest_tokens_in_order_and_the_rest_is_summed_up():
+    ax = plots.distribution_bars(torch.tensor([0.1, 0.6, 0.05, 0.25]), list("abcd"), top=2)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "d"]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.6, 0.25])
+    assert ax.get_xlabel() == "probability (the other 2 tokens: 0.150)"
+
+
+def test_bars_of_two_distributions_stand_beside_each_other():
+    first, second = torch.tensor([0.2, 0.8]), torch.tensor([0.6, 0.4])
+    labels = ("before", "after")
+    ax = plots.distribution_bars(first, ["a", "b"], other=second, labels=labels)
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == pytest.approx([0.8, 0.2, 0.4, 0.6])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["before", "after"]
+
+
+def test_tokens_are_darker_the_larger_their_number():
+    ax = plots.token_colors(["▁a", "b", "c"], torch.tensor([0.0, 1.0, 4.0]), label="nats")
+    light = [sum(patch.get_facecolor()[:3]) for patch in ax.patches]
+    assert light == sorted(light, reverse=True) and len(set(light)) == 3
+    assert texts(ax) == ["·a", "b", "c"]
+    assert ax.figure.axes[-1].get_xlabel() == "nats"
+
+
+def test_a_long_text_is_broken_into_lines_that_fit():
+    ax = plots.token_colors(["▁word"] * 60, torch.ones(60), label="x")
+    rows = {round(patch.get_y() + patch.get_height() / 2) for patch in ax.patches}
+    assert rows == set(range(5))
+    assert max(patch.get_x() + patch.get_width() for patch in ax.patches) <= 80
+
+
+@pytest.mark.parametrize("draw", [plots.token_colors, plots.distribution_bars])
+def test_tokens_must_be_as_many_as_numbers(draw):
+    options = {"label": "x"} if draw is plots.token_colors else {}
+    with pytest.raises(ValueError, match="2 tokens, but 3 "):
+        draw(torch.ones(3), ["a", "b"]) if not options else draw(
+            ["a", "b"], torch.ones(3), label="x"
+        )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_lit_part_and_a_built_one_stand_out_on_the_map(part):
+    boxes = sum(box.part == part for box in BOXES)
+    faces = [to_hex(p.get_facecolor()) for p in plots.llama_map(lit=[part]).patches]
+    assert faces.count(BLUE.lower()) == boxes
+    ax = plots.llama_map(built=[part])
+    edges = [to_hex(p.get_edgecolor()) for p in ax.patches if isinstance(p, FancyBboxPatch)]
+    assert edges.count(GREEN.lower()) == boxes
+    assert sum("yours" in text for text in texts(ax)) == boxes
+
+
+def test_boxes_of_the_map_do_not_overlap():
+    for i, a in enumerate(BOXES):
+        for b in BOXES[:i]:
+            apart = abs(2 * (a.x - b.x) + a.width - b.width) >= a.width + b.width
+            assert apart or abs(2 * (a.y - b.y) + a.height - b.height) >= a.height + b.height
+
+
+def test_a_part_that_is_not_on_the_map_is_told():
+    with pytest.raises(ValueError, match="no part 'atention' on the map; there are tokenizer"):
+        plots.llama_map(lit=["atention"])
+
+
+def test_a_picture_carries_its_words_and_is_closed():
+    ax = plots.llama_map()
+    data, metadata = picture(ax, "The map.")
+    assert data["text/plain"] == metadata["image/png"]["alt"] == "The map."
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert not pyplot.get_fignums()
+    again, _ = picture(plots.llama_map(), "The map.")
+    assert again == data  # the same bytes each time, so that notebooks do not change
+    with pytest.raises(ValueError, match="alt is empty"):
+        picture(plots.llama_map(), " ")
+
+
+def test_where_there_is_no_notebook_the_words_are_printed(capsys):
+    plots.show(plots.llama_map(), "The map.")
+    assert capsys.readouterr().out == "The map.\n"
+
+
+def test_spaces_of_tokens_are_seen():
+    assert readable("▁Mia") == "·Mia" and readable("a\n") == "a↵"
+    assert drawable("a\U000f0000") == "a□"
+
+
+def test_ink_is_read_on_its_background():
+    assert ink_on("#FFFFFF") != "#FFFFFF" and ink_on("#081c3c") == "#FFFFFF"

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from minillama.plots.colors import FAINT, INK, QUIET, SHADES, ink_on
@@ -153,7 +153,7 @@ def _annotate(ax: Axes, values: np.ndarray, may_look: np.ndarray) -> None:
             ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
 
 
-def _colour_bar(figure: Figure, axes: Axes | np.ndarray) -> None:
+def _colour_bar(figure: Figure | SubFigure, axes: Axes | np.ndarray) -> None:
     mapped = ScalarMappable(Normalize(0, 1), SHADES)
     bar = figure.colorbar(mapped, ax=axes, shrink=0.7, aspect=22, pad=0.02)
     bar.set_label("attention weight (each row sums to 1)", color=INK, fontsize=9)

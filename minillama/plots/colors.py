@@ -1,8 +1,6 @@
 """The colours of every picture: told apart with any colour vision, and in grey by lightness."""
 
-from jaxtyping import Float
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from numpy import ndarray
 
 # Okabe and Ito 2008, "Color Universal Design".
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -18,13 +16,13 @@ SHADES = LinearSegmentedColormap.from_list(
 )
 
 
-def luminance(color: str | tuple[float, ...] | Float[ndarray, " channels"]) -> float:
+def luminance(color: str | tuple[float, float, float]) -> float:
     """How light a colour is: 0 for black, 1 for white. Source: WCAG 2.2, "relative luminance"."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def ink_on(color: str | tuple[float, ...] | Float[ndarray, " channels"]) -> str:
+def ink_on(color: str | tuple[float, float, float]) -> str:
     """Dark or white, whichever is read more easily on a background of this colour."""
     light = luminance(color)
     contrast_of_ink = (light + 0.05) / (luminance(INK) + 0.05)

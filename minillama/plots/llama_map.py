@@ -10,6 +10,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 
 from minillama.plots.colors import BLUE, FAINT, GREEN, INK, QUIET
 
+Number = float | int
 PAPER, GROUND, INNER = "#FFFFFF", "#F4F6F8", "#E6EBF0"
 
 
@@ -19,10 +20,10 @@ class Box(NamedTuple):
     part: str
     label: str
     lesson: str
-    x: float
-    y: float
-    width: float = 20
-    height: float = 6.5
+    x: Number
+    y: Number
+    width: Number = 20
+    height: Number = 6.5
 
 
 BOXES = (
@@ -86,7 +87,14 @@ def _draw(ax: Axes, box: Box, lit: bool, built: bool) -> None:
 
 
 def _rectangle(
-    ax: Axes, x: float, y: float, width: float, height: float, face: str, edge: str, line: float
+    ax: Axes,
+    x: Number,
+    y: Number,
+    width: Number,
+    height: Number,
+    face: str,
+    edge: str,
+    line: Number,
 ) -> None:
     style = "round,pad=0,rounding_size=1.2"
     patch = FancyBboxPatch(
@@ -137,7 +145,7 @@ def _arrows(ax: Axes) -> None:
     ax.text(83, 12.6, "changes every number", color=QUIET, fontsize=8, style="italic", va="center")
 
 
-def _way(ax: Axes, *points: tuple[float, float]) -> None:
+def _way(ax: Axes, *points: tuple[Number, Number]) -> None:
     for (x0, y0), (x1, y1) in pairwise(points[:-1]):
         ax.plot([x0, x1], [y0, y1], color=QUIET, linewidth=1.1, solid_capstyle="projecting")
     arrow = {"arrowstyle": "-|>", "color": QUIET, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
