@@ -76,7 +76,7 @@ def process(*args, **options):
 # ---------------------------------------------------------------------------------- the command
 
 
-@pytest.mark.parametrize("name", ["train", "generate", "eval", "corpus", "convert"])
+@pytest.mark.parametrize("name", ["train", "generate", "eval", "corpus", "convert", "workbook"])
 def test_every_command_is_listed_and_has_help(capsys, name):
     assert f"\n    {name} " in run(capsys, "")
     with pytest.raises(SystemExit, match="0"):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minillama.cli import convert, corpus, evaluate, generate, train
+from minillama.cli import convert, corpus, evaluate, generate, train, workbook
 
 EXAMPLES = """\
 examples:
@@ -21,6 +21,7 @@ examples:
   minillama generate --model toytown --prompt "Mia" the model that comes with minillama
   minillama corpus --show 5                         read some of the stories it learns from
   minillama train --corpus my.txt --tokenizer char  train on a text of your own
+  minillama workbook my-course                      lessons in which you build a LLaMA yourself
 
 Every command has its own help: minillama train --help
 """
@@ -43,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (train, generate, evaluate, corpus, convert):
+    for command in (train, generate, evaluate, corpus, convert, workbook):
         command.add(subparsers)
     parser.set_defaults(run=lambda args: parser.print_help())
     return parser

@@ -8,15 +8,19 @@ import sys
 from pathlib import Path
 
 
-def command(*words: str | Path) -> str:
-    """A command line of ours that works when it is pasted where the reader is now."""
+def command(
+    *words: str | Path, program: tuple[str, ...] = ("minillama",), module: str = "minillama"
+) -> str:
+    """A command line that works when it is pasted where the reader is now.
+
+    `module` is what Python runs as `program`, which is ours if nothing is said.
+    """
     here = Path(sys.executable)
-    found = shutil.which("minillama")
-    if found and Path(found).parent == here.parent:
-        program = ["minillama"]
-    else:  # the environment is not activated, as after `make train`
+    found = shutil.which(program[0])
+    if not found or Path(found).parent != here.parent:
+        # the environment is not activated, as after `make train`
         near = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here
-        program = [str(near), "-m", "minillama"]
+        program = (str(near), "-m", module)
     line = [*program, *map(str, words)]
     return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
 

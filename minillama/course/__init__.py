@@ -1,5 +1,7 @@
 """The course's own tools: build cells, checks that explain, workbooks."""
 
-from minillama.course.checking import CheckResult, check
+from minillama.course.build import load_ipython_extension
+from minillama.course.checking import CheckResult
+from minillama.course.workbook import check, progress
 
-__all__ = ["CheckResult", "check"]
+__all__ = ["CheckResult", "check", "load_ipython_extension", "progress"]

@@ -30,7 +30,9 @@ def definitions(source: str) -> dict[str, Definition]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names = [node.name]
         elif isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            inside = [n for target in node.targets for n in ast.walk(target)]  # of `a, b = 1, 2`
+            bound = [n for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+            names = [n.id for n in bound]
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names = [node.target.id]
         else:
@@ -54,6 +56,6 @@ def replace_definition(source: str, name: str, text: str) -> str:
 
 
 def compile_source(source: str, filename: str) -> CodeType:
-    """Compile text that is in no file, so that tracebacks and `inspect.getsource` show its lines."""
+    """Compile text that is in no file so that tracebacks and `inspect.getsource` show its lines."""
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return compile(source, filename, "exec")

@@ -1,0 +1,197 @@
+"""A workbook's `%%build`: try what the reader wrote, and take it into my_minillama if it is right.
+
+What is right is decided in a copy of my_minillama that has the reader's definition in it and is
+imported afresh. Until then the name stays what it was, minillama's or an earlier one of theirs, so
+that my_minillama always imports and always runs.
+"""
+
+import difflib
+import importlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, ClassVar
+
+from minillama.course.blanks import unfilled
+from minillama.course.build import differing, run_cell, taught_module
+from minillama.course.checking import BLANK, CheckResult, Complaint
+from minillama.course.checks import CHECKS
+from minillama.course.definitions import definitions
+from minillama.course.lessons import TAUGHT, lessons
+from minillama.course.my_package import MyPackage
+from minillama.course.splicing import PACKAGE, splice, unbound
+
+MISSING, NOT_WRITTEN = "missing", "not-written"  # there is no attempt to keep
+
+
+@dataclass
+class Workbook:
+    """The reader's package, the notebook that is open, and what its build cells came to so far."""
+
+    here: ClassVar["Workbook | None"] = None  # this kernel's, if its notebook is a workbook's
+    package: MyPackage
+    shell: Any
+    verdicts: dict[str, CheckResult] = field(default_factory=dict)
+
+    def build(self, line: str, cell: str) -> None:
+        """Run a build cell, judge each of its definitions, and bind their names to my_minillama's.
+
+        What the reader's code raises reaches the notebook as it is, once the names are bound.
+        """
+        __tracebackhide__ = True  # a traceback begins in the reader's cell
+        module = taught_module(line)
+        names, namespace = self.expected(module, cell), self.shell.user_ns
+        given = list[str]()  # what the cell has as my_minillama has it, such as a constant
+        judged = dict[str, CheckResult]()
+        try:
+            run_cell(self.shell, line, cell)
+            changed = differing(cell, self.package.source(module))
+            given = [name for name in definitions(cell) if name not in [*names, *changed]]
+            attempts = dict(namespace)
+            for name in names:
+                verdict = judged[name] = self.judge(module, name, cell)
+                print(verdict.message)
+                if verdict.passed:
+                    print(f"It stands in {PACKAGE}/{module}.py now.")
+                elif verdict.mistake not in (MISSING, NOT_WRITTEN):
+                    namespace[f"my_{name}"] = attempts[name]
+        except BaseException as error:
+            for name in [name for name in names if name not in judged]:
+                what = f"its build cell stopped with {type(error).__name__}"
+                text = f"{name}: {what}; {self.instead(module, name)}."
+                judged[name] = CheckResult(name, False, None, text)
+                print(text)
+            raise
+        finally:
+            self.verdicts |= judged
+            live = importlib.import_module(f"{PACKAGE}.{module}")
+            namespace.update({name: getattr(live, name) for name in names + given})
+        if not names:
+            print(self.nothing_expected(module, cell))
+        print(self.summary())
+
+    def expected(self, module: str, cell: str) -> list[str]:
+        """The names that a cell is to define: those of the lesson's cell that it is most like."""
+        there = self.package.parts(module)
+        written = re.findall(r"^(?:def |class )?(\w+)(?= *[(:=])", cell, re.MULTILINE)
+        builds = [b for lesson in lessons() for b in lesson.builds if b.module == module]
+        cells = [[name for name in build.definitions if name in there] for build in builds]
+        cells = [names for names in cells if names]
+        best = max(cells, key=lambda names: len({*names} & {*written}), default=[])
+        if len(cells) > 1 and not {*best} & {*written}:
+            best = []
+        return [*best, *(n for n in dict.fromkeys(written) if n in there and n not in best)]
+
+    def judge(self, module: str, name: str, cell: str) -> CheckResult:
+        """The verdict on one definition of a cell that has run; a right one is taken in."""
+        defined, instead = definitions(cell), self.instead(module, name)
+        if name not in defined:
+            others = defined.keys() - self.package.parts(module).keys()
+            near = difflib.get_close_matches(name, others, 1, 0.5)
+            text = f"{name}: this cell does not define it; {instead}."
+            text += f" If {near[0]} is meant to be it, call it {name}." if near else ""
+            return CheckResult(name, False, MISSING, text)
+        blanks, raising = unfilled(defined[name].source)
+        if blanks:
+            some = len(blanks) < len(CHECKS[name].hints)
+            what = f"{' and '.join(blanks)} not written yet" if some else "not built yet"
+            text = f"{name}: {what}; {instead} until then."
+            return CheckResult(name, False, NOT_WRITTEN, text)
+        try:
+            if raising:
+                where = "" if raising == [name] else f" in {' and '.join(raising)}"
+                line = f'raise NotImplementedError("{BLANK}")'
+                raise Complaint(f"still has the line `{line}`{where}: delete it.")
+            source = splice(self.package.source(module), module, name, cell)
+            self.must_reach(module, source)
+            with self.package.fresh({module: source}) as load:
+                verdict = CHECKS[name].run(getattr(load(module), name))
+                broken = self.broken_users(module, name, load) if verdict.passed else []
+            self.must_serve(broken)
+        except Complaint as complaint:
+            verdict = CheckResult(name, False, complaint.mistake, f"{name} {complaint}")
+        if not verdict.passed:
+            text = f"{verdict.message}\nUntil it is right, {instead}. This attempt is my_{name}."
+            return CheckResult(name, False, verdict.mistake, text)
+        if source != self.package.source(module):
+            self.package.write(module, source)
+            self.package.reload(self.shell.user_ns)
+        return verdict
+
+    def must_reach(self, module: str, source: str) -> None:
+        """Raise Complaint for a name that the notebook has and the file would not."""
+        before = unbound(self.package.source(module))
+        for name in [name for name in unbound(source) if name not in before]:
+            if name not in self.shell.user_ns:
+                raise Complaint(f"uses {name}, which nothing defines: is it misspelt?")
+            value = self.shell.user_ns[name]
+            if isinstance(value, ModuleType):
+                alias = "" if value.__name__ == name else f" as {name}"
+                what = f"`import {value.__name__}{alias}`"
+            elif getattr(value, "__module__", "__main__") == "__main__":
+                what = f"what defines {name}"
+            else:
+                what = f"the import of {name}"
+            raise Complaint(
+                f"uses {name}, which only the notebook knows. {PACKAGE}/{module}.py is a file of "
+                f"its own and does not see other cells: put {what} into the build cell too."
+            )
+
+    def broken_users(
+        self, module: str, name: str, load: Callable[[str], ModuleType]
+    ) -> list[CheckResult]:
+        """The verdicts on what needs a right definition and fails with it."""
+        users = self.package.users(module)
+        others = [c for c in CHECKS.values() if c.module in users and c.name != name]
+        verdicts = [other.run(getattr(load(other.module), other.name)) for other in others]
+        return [verdict for verdict in verdicts if not verdict.passed]
+
+    def must_serve(self, broken: list[CheckResult]) -> None:
+        """Raise Complaint if one of these is on something that works as my_minillama is now."""
+        for verdict in broken:
+            check = CHECKS[verdict.name]
+            live = importlib.import_module(f"{PACKAGE}.{check.module}")
+            if check.run(getattr(live, check.name)).passed:
+                raise Complaint(
+                    f"is right by itself, but {check.name} does not work with it. The rest of the "
+                    "package uses its parameters and methods as they were given: keep them so.\n"
+                    f"{verdict.message}"
+                )
+
+    def instead(self, module: str, name: str) -> str:
+        """Whose definition stands in for one that is not right."""
+        yours = self.package.parts(module)[name].yours
+        return "yours from before is used" if yours else "minillama's is used"
+
+    def nothing_expected(self, module: str, cell: str) -> str:
+        """What to say of a cell that defines none of a module's parts."""
+        there = self.package.parts(module).items()
+        to_build = ", ".join(f"{name} (lesson {part.lesson})" for name, part in there)
+        defined = ", ".join(definitions(cell)) or "nothing"
+        return (
+            f"This cell defines {defined}. To build in {module} there are {to_build or 'no parts'}."
+        )
+
+    def summary(self) -> str:
+        """How far the reader has come, in a line."""
+        every = [part for module in TAUGHT for part in self.package.parts(module).values()]
+        yours = sum(part.yours for part in every)
+        if yours == len(every):
+            return f"All {yours} parts of {PACKAGE} that this workbook builds are yours."
+        return f"{yours} of {len(every)} parts of {PACKAGE} are yours. progress() shows which."
+
+    def standing(self, answer: Any, name: str) -> CheckResult | None:
+        """The verdict to repeat on what a name is bound to, or None for the reader's own."""
+        package, _, module = str(getattr(answer, "__module__", None)).partition(".")
+        if package not in ("minillama", PACKAGE) or module not in TAUGHT:
+            return None
+        part, last = self.package.parts(module).get(name), self.verdicts.get(name)
+        if part is None:
+            return None
+        if last and not last.passed and not (part.yours and last.mistake == NOT_WRITTEN):
+            return last
+        if part.yours and package == PACKAGE:
+            return None
+        text = f"{name} is minillama's here, not yours: build it in lesson {part.lesson}."
+        return CheckResult(name, False, NOT_WRITTEN, text)

@@ -1,0 +1,94 @@
+"""`%%build attention`: a lesson's cell whose definitions are those of minillama/attention.py.
+
+The cell runs in the notebook, and each definition in it is compared, as text, with the package's.
+The line that says they are the same is stored with the lesson and compared when it is tested, so a
+lesson cannot drift from the package unseen.
+"""
+
+import ast
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from minillama.course.definitions import compile_source, definitions
+from minillama.course.lessons import TAUGHT
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register `%%build`; what `%load_ext minillama.course` calls."""
+    shell.register_magic_function(partial(build, shell), "cell", "build")
+
+
+def build(shell: Any, line: str, cell: str) -> None:
+    """Run a build cell and say how its definitions compare with the package's.
+
+    Where all are the same, the names are bound to the package's own objects, so that there is one
+    class and not two. Where one differs, the cell's own stay, as somebody who changes it expects.
+    """
+    __tracebackhide__ = True  # a traceback begins in the reader's cell
+    module = taught_module(line)
+    run_cell(shell, line, cell)
+    package = import_module(f"minillama.{module}")
+    differ = differing(cell, package_source(module))
+    own = differ or changed_here(cell, package, shell.user_ns)
+    if not own:
+        shell.user_ns.update({name: getattr(package, name) for name in definitions(cell)})
+    print(verdict(module, list(definitions(cell)), differ, own))
+
+
+def verdict(module: str, names: list[str], differ: list[str], own: list[str]) -> str:
+    """The one line of output."""
+    file = f"minillama/{module}.py"
+    if differ:
+        verb = "differs" if len(differ) == 1 else "differ"
+        words = f"{', '.join(differ)} {verb} from {file}"
+    elif own:
+        words = f"{', '.join(names)}: the same as in {file}, but with your {', '.join(own)}"
+    else:
+        return f"{', '.join(names)}: the same as in {file}."
+    return f"{words}. This notebook uses the cell's, and the package its own."
+
+
+def taught_module(line: str) -> str:
+    """The module that a `%%build` line names. Raises UsageError for one that no lesson builds."""
+    from IPython.core.error import UsageError  # shown as one line, without a traceback
+
+    if line.strip() not in TAUGHT:
+        raise UsageError(f"%%build needs the module that the cell builds: {', '.join(TAUGHT)}")
+    return line.strip()
+
+
+def run_cell(shell: Any, line: str, cell: str) -> None:
+    """Run a build cell's text in the notebook. Tracebacks call it the cell that it is."""
+    __tracebackhide__ = True
+    source = "\n" + cell  # so that lines are numbered as in the notebook
+    whole = f"%%build {line}\n{cell}"
+    number = len(shell.history_manager.input_hist_parsed) - 1  # of the cell that runs, as In[7]
+    filename = shell.compile.cache(source, number, raw_code=whole)
+    exec(compile_source(source, filename), shell.user_ns)
+
+
+def package_source(module: str) -> str:
+    """The text of a module of minillama."""
+    file = import_module(f"minillama.{module}").__file__
+    assert file is not None
+    return Path(file).read_text(encoding="utf-8")
+
+
+def differing(cell: str, package: str) -> list[str]:
+    """The names that a cell defines otherwise than the package's source, or that only it has."""
+    theirs = definitions(package)
+    return [
+        name
+        for name, ours in definitions(cell).items()
+        if name not in theirs or theirs[name].source != ours.source
+    ]
+
+
+def changed_here(cell: str, package: Any, namespace: dict[str, Any]) -> list[str]:
+    """What a cell uses of its module that is the notebook's own there, such as a changed cell's."""
+    used = {node.id for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Name)}
+    others = used & definitions(package_source(package.__name__.split(".")[1])).keys()
+    others -= definitions(cell).keys()
+    return sorted(n for n in others if n in namespace and namespace[n] is not vars(package)[n])

@@ -1,0 +1,854 @@
+"""Workbooks, worked through by readers of all kinds on folders as the command makes them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shells import kernels, write_lesson
+
+from minillama.cli import main
+from minillama.course import blanks, my_package
+from minillama.course.adoption import Workbook
+from minillama.course.build import package_source
+from minillama.course.checking import Check
+from minillama.course.checks import CHECKS
+from minillama.course.definitions import definitions, replace_definition
+from minillama.course.lessons import BUILD, TAUGHT, lessons
+from minillama.course.making import make_workbook
+from minillama.course.splicing import parts, splice, unbound
+
+ROOT = Path(__file__).parent.parent
+FIRST = """\
+%load_ext minillama.course
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from minillama.attention import repeat_heads
+from minillama.config import ModelConfig
+from minillama.course import check, progress
+"""
+ENTROPY = '''\
+def attention_entropy(weights):
+    """Entropy in nats of each row: (..., time, keys) to (..., time)."""
+'''
+
+
+def reference(module, *names):
+    there = definitions(package_source(module))
+    return "\n\n\n".join(there[name].source for name in names)
+
+
+def cell(module, *names):
+    return f"%%build {module}\n{reference(module, *names)}"
+
+
+@pytest.fixture(scope="module")
+def made_lessons(tmp_path_factory):
+    """Three lessons that build parts of three modules, one after another."""
+    folder = tmp_path_factory.mktemp("lessons") / "notebooks"
+    write_lesson(
+        folder / "04_attention.ipynb",
+        "# Attention",
+        FIRST,
+        "assert repeat_heads(torch.ones(1, 1, 1, 1), 2).shape[1] == 2",
+        cell("attention", "causal_mask"),
+        "check(causal_mask)\nprint(causal_mask(2, 2))",
+        cell("attention", "attention_weights", "attend"),
+        "check(attention_weights)\ncheck(attend)\nattend(*torch.ones(3, 4, 8)).shape",
+        "## Exercises",
+        (ENTROPY + '    raise NotImplementedError("your code here")', "exercise"),
+        "check(attention_entropy)",
+        "## Solutions",
+        "Entropy, solved.",
+        (ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)", "solution"),
+        "check(attention_entropy)",
+        "## Words",
+    )
+    write_lesson(
+        folder / "05_rope.ipynb",
+        "# Positions",
+        FIRST.replace("minillama.attention import repeat_heads", "minillama.norm import RMSNorm"),
+        cell("rope", "rope_frequencies", "ntk_theta", "rope_tables", "apply_rope"),
+        "x = apply_rope(torch.ones(2, 8), *rope_tables(ModelConfig.preset('tiny'))) if 0 else 1",
+    )
+    write_lesson(
+        folder / "07_norm.ipynb",
+        "# Norms",
+        FIRST.replace(
+            "minillama.attention import repeat_heads", "minillama.attention import attend"
+        ),
+        cell("norm", "RMSNorm"),
+        "check(RMSNorm)\nRMSNorm(4, 1e-5)(torch.ones(1, 4))",
+    )
+    return folder
+
+
+@pytest.fixture
+def folder(made_lessons, tmp_path, monkeypatch):
+    """A new workbook with the three lessons."""
+    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    make_workbook(tmp_path / "my course")
+    return tmp_path / "my course"
+
+
+@pytest.fixture
+def reader(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.chdir(folder)
+    with kernels() as make:
+        yield Reader(folder, make)
+        leave()
+
+
+def leave():
+    """Forget a workbook, as the end of its kernel does."""
+    my_package.take_out()
+    Workbook.here = None
+
+
+class Reader:
+    """Somebody with a workbook and a kernel."""
+
+    def __init__(self, folder, make):
+        self.folder, self.make = folder, make
+        self.restart()
+
+    def restart(self):
+        leave()
+        self.kernel = self.make()
+        self.run(
+            FIRST.replace("course\n", "course.workbook\n").replace(
+                "from minillama.att", "from my_minillama.att"
+            )
+        )
+        assert self.kernel.error is None
+
+    @property
+    def names(self):
+        return self.kernel.names
+
+    def run(self, source):
+        return self.kernel.run(source)
+
+    def file(self, module):
+        return (self.folder / "my_minillama" / f"{module}.py").read_text(encoding="utf-8")
+
+    def yours(self):
+        every = {name: part for m in TAUGHT for name, part in parts(self.file(m)).items()}
+        return {name for name, part in every.items() if part.yours}
+
+    def cells(self, lesson):
+        [path] = self.folder.glob(f"{lesson}_*.ipynb")
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+
+    def play(self, lesson, fill=None):
+        """Run a lesson from its first cell, with these definitions filled in; what it prints."""
+        printed = []
+        for source in self.cells(lesson):
+            if build := BUILD.match(source):
+                body = source[build.end() :]
+                for name in definitions(body):
+                    if name in (fill or {}):
+                        body = replace_definition(body, name, fill[name])
+                source = build[0] + body
+            elif "raise NotImplementedError" in source:
+                source = source.replace(
+                    'raise NotImplementedError("your code here")',
+                    "return torch.special.entr(weights).sum(-1)",
+                )
+            printed.append(self.run(source))
+            assert self.kernel.error is None, printed[-1]
+        return printed
+
+
+BUILDS = {
+    "04": ["causal_mask", "attention_weights", "attend"],
+    "05": ["rope_frequencies", "ntk_theta", "rope_tables", "apply_rope"],
+    "07": ["RMSNorm"],
+}
+EVERY = [name for names in BUILDS.values() for name in names]
+
+
+def in_a_fresh_process(folder, program):
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# Making one
+
+
+def test_a_workbook_has_blanks_and_no_answers(folder):
+    assert {path.name for path in folder.iterdir()} == {
+        "04_attention.ipynb", "05_rope.ipynb", "07_norm.ipynb", "README.md", "my_minillama",
+    }  # fmt: skip
+    text = (folder / "04_attention.ipynb").read_text(encoding="utf-8")
+    cells = json.loads(text)["cells"]
+    everything = "\n".join(cell["source"] for cell in cells)
+    for secret in ["masked_fill", "position <=", "entr(", "Solutions", "solved"]:
+        assert secret not in everything
+    assert "## Words" in everything and everything.count("check(attention_entropy)") == 1
+    assert "%load_ext minillama.course.workbook\n" in everything
+    assert "from my_minillama.attention import repeat_heads\n" in everything
+    assert "from minillama.config import ModelConfig\n" in everything
+    assert "from minillama.course import check, progress" in everything
+    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in cells)
+
+
+def test_a_blank_keeps_signature_docstring_and_a_hint(folder):
+    [cell] = json.loads((folder / "07_norm.ipynb").read_text(encoding="utf-8"))["cells"][2:3]
+    assert cell["source"].startswith(
+        '''%%build norm
+class RMSNorm(nn.Module):
+    """Divide each vector by its root mean square, then scale each component by a learnt weight.
+'''
+    )
+    assert cell["source"].endswith(
+        """
+    def __init__(self, dim: int, eps: float) -> None:
+        # Hint: Keep eps, and make the weight an nn.Parameter of dim ones.
+        raise NotImplementedError("your code here")
+
+    def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        # Hint: Divide x by the root of (the mean of its squares along the last axis, plus eps), in
+        # float32; then back to x's dtype, and times the weight.
+        raise NotImplementedError("your code here")"""
+    )
+
+
+BLANKED = '''\
+@dataclass
+class Counter:
+    """Counts."""
+
+    step: int = 2
+
+    def add(
+        self, n: int = 1  # how many
+    ) -> int:
+        # A secret.
+        """Not a docstring's comment."""
+        self.n += n * self.step
+
+        return self.n
+
+    def show(self):
+        # A secret, with nothing above.
+
+        @property
+        def inner(): ...
+
+        return self.n
+
+    def keep(self):
+        return 1
+'''
+
+
+def test_only_what_has_a_hint_is_blanked_and_nothing_of_its_body_stays():
+    text = blanks.blank(BLANKED, {"add": "Add n.", "show": "Return it."})
+    assert (
+        text
+        == '''\
+@dataclass
+class Counter:
+    """Counts."""
+
+    step: int = 2
+
+    def add(
+        self, n: int = 1  # how many
+    ) -> int:
+        # A secret.
+        """Not a docstring's comment."""
+        # Hint: Add n.
+        raise NotImplementedError("your code here")
+
+    def show(self):
+        # Hint: Return it.
+        raise NotImplementedError("your code here")
+
+    def keep(self):
+        return 1'''
+    )
+    assert blanks.unfilled(text) == (["add", "show"], [])
+    late = text.replace("# Hint: Add n.", "self.n += n")
+    assert blanks.unfilled(late) == (["show"], ["add"])
+    assert blanks.unfilled(BLANKED) == ([], [])
+
+
+def test_the_package_begins_as_minillamas_with_marks(folder):
+    for module in TAUGHT:
+        source = (folder / "my_minillama" / f"{module}.py").read_bytes().decode()
+        assert "\r" not in source
+        there = parts(source)
+        assert [name for name in there if not there[name].yours] == [*there]
+        plain = re.sub(r"# minillama's, until you build it in lesson \d\d\.\n", "", source)
+        plain = plain.replace("from my_minillama.", "from minillama.")
+        assert plain == package_source(module)
+    marks = {name: part.lesson for m in TAUGHT for name, part in parts(package(folder, m)).items()}
+    assert marks == {name: lesson for lesson, names in BUILDS.items() for name in names}
+
+
+def package(folder, module):
+    return (folder / "my_minillama" / f"{module}.py").read_text(encoding="utf-8")
+
+
+def test_a_workbook_of_some_lessons_marks_only_theirs(made_lessons, tmp_path, monkeypatch):
+    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    make_workbook(tmp_path / "w", ["7"])
+    assert sorted(path.name for path in (tmp_path / "w").glob("*.ipynb")) == ["07_norm.ipynb"]
+    assert [m for m in TAUGHT if parts(package(tmp_path / "w", m))] == ["norm"]
+
+
+def test_the_command_says_what_it_made_and_what_comes_next(
+    made_lessons, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.chdir(tmp_path)
+    assert main(["workbook", "new/my-course", "--lessons", "04", "7"]) == 0
+    out = capsys.readouterr().out
+    assert "  04_attention.ipynb  You build causal_mask, attention_weights, attend.\n" in out
+    assert "05_rope" not in out
+    assert re.search(r"Open it:\n  .*jupyter.?lab \S*new.my-course\n$", out)
+    assert "open `04_attention.ipynb`" in Path("new/my-course/README.md").read_text("utf-8")
+
+
+def error_of(capsys, *argv):
+    assert main([*argv]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    return line.removeprefix("minillama: error: ")
+
+
+def test_unknown_lessons_and_full_folders_are_refused_in_a_sentence(
+    made_lessons, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.chdir(tmp_path)
+    line = error_of(capsys, "workbook", "w", "--lessons", "99", "04", "x")
+    assert line == "there is no lesson 99 or x: there are 04, 05, 07"
+    assert not Path("w").exists()
+
+    Path("full").mkdir()
+    Path("full/thesis.txt").write_text("all of it", "utf-8")
+    refusal = "exists and is not an empty folder: name a new one"
+    assert error_of(capsys, "workbook", "full") == f"full {refusal}"
+    assert error_of(capsys, "workbook", "full/thesis.txt") == f"{Path('full/thesis.txt')} {refusal}"
+    assert [p.name for p in Path("full").iterdir()] == ["thesis.txt"]
+    assert Path("full/thesis.txt").read_text("utf-8") == "all of it"
+
+    Path("empty").mkdir()
+    assert main(["workbook", "empty"]) == 0
+    assert Path("empty/04_attention.ipynb").is_file()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_interrupted_write_leaves_nothing_behind(made_lessons, tmp_path, monkeypatch, there):
+    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    target, write, count = tmp_path / "w", Path.write_text, []
+    if there:
+        target.mkdir()
+
+    def interrupted(path, *args, **kwargs):
+        count.append(path)
+        if len(count) == 6:
+            raise KeyboardInterrupt
+        return write(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_workbook(target)
+    monkeypatch.undo()
+    assert [p.name for p in tmp_path.iterdir()] == (["w"] if there else [])
+    assert not there or not [*target.iterdir()]
+
+
+# Readers
+
+
+def test_one_who_knows_it_all(reader):
+    for lesson, names in BUILDS.items():
+        module = next(m for m in TAUGHT if names[0] in parts(reader.file(m)))
+        fill = {n: definitions(package_source(module))[n].source for n in names}
+        printed = "".join(reader.play(lesson, fill))
+        for name in names:
+            assert f"{name} is right.\n" in printed
+            assert f"It stands in my_minillama/{module}.py now.\n" in printed
+            assert reader.names[name].__module__ == f"my_minillama.{module}"
+    assert reader.yours() == {*EVERY}
+    assert "All 8 parts of my_minillama that this workbook builds are yours." in printed
+
+    out = in_a_fresh_process(
+        reader.folder,
+        """
+import torch
+import minillama
+from importlib import import_module
+from minillama.course.checks import CHECKS
+from minillama.course.lessons import TAUGHT
+for check in CHECKS.values():
+    if check.module in TAUGHT:
+        result = check.run(getattr(import_module(f"my_minillama.{check.module}"), check.name))
+        assert result.passed, result.message
+from my_minillama.attention import apply_rope
+from my_minillama.model import Llama
+assert apply_rope.__module__ == "my_minillama.rope"
+config = minillama.ModelConfig.preset("tiny")
+theirs, ours = Llama(config), minillama.Llama(config)
+theirs.load_state_dict(ours.state_dict())
+assert type(theirs.norm).__module__ == "my_minillama.norm"
+tokens = torch.arange(30).view(2, 15) % config.vocab_size
+print(torch.equal(theirs(tokens), ours(tokens)))
+""",
+    )
+    assert out == "True\n"
+
+
+def test_their_rope_serves_their_attention(reader):
+    turned = reference("rope", "apply_rope").replace("first, second", "mine, second")
+    turned = turned.replace("(first * cos", "(mine * cos").replace("+ first * sin", "+ mine * sin")
+    reader.run(
+        "from my_minillama.attention import Attention\nfrom my_minillama import attention, rope"
+    )
+    before = reader.names["Attention"]
+    assert "apply_rope is right" in reader.run("%%build rope\n" + turned)
+    assert "mine, second" in reader.file("rope")
+    # What was imported before is the new one too.
+    assert reader.names["attention"].apply_rope is reader.names["apply_rope"]
+    assert reader.names["attention"].apply_rope is reader.names["rope"].apply_rope
+    assert reader.names["Attention"] is reader.names["attention"].Attention is not before
+    reader.run("import inspect\nsource = inspect.getsource(apply_rope)")
+    assert "mine, second" in reader.names["source"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_one_who_makes_every_known_mistake(reader, name):
+    check = CHECKS[name]
+    before = reader.file(check.module)
+    for mistake in {mistake.name: mistake for mistake in check.mistakes}.values():
+        out = reader.run(f"%%build {check.module}\n{check.source(mistake.edits)}")
+        assert reader.kernel.error is None, out
+        assert mistake.why in out, (mistake.name, out)
+        assert f"Until it is right, minillama's is used. This attempt is my_{name}.\n" in out
+        assert reader.file(check.module) == before
+        assert reader.names[name].__module__ == f"my_minillama.{check.module}"
+        assert reader.names[f"my_{name}"].__module__ == "__main__"
+        assert mistake.why in reader.run(f"check({name})")
+    assert reader.yours() == set()
+
+
+def test_one_who_starts_at_the_last_lesson_with_nothing_built(reader):
+    printed = "".join(reader.play("07"))
+    assert "RMSNorm: not built yet; minillama's is used until then.\n" in printed
+    assert "0 of 8 parts of my_minillama are yours. progress() shows which.\n" in printed
+    assert "is right" not in printed
+    printed = "".join(reader.play("07", {"RMSNorm": reference("norm", "RMSNorm")}))
+    assert "RMSNorm is right" in printed
+    assert reader.yours() == {"RMSNorm"}
+
+
+def test_check_never_praises_the_reference(reader):
+    reader.run("from my_minillama.rope import apply_rope\nfrom minillama.norm import RMSNorm")
+    for name, lesson in [("apply_rope", "05"), ("RMSNorm", "07")]:
+        out = reader.run(f"result = check({name})")
+        assert out == f"{name} is minillama's here, not yours: build it in lesson {lesson}.\n"
+        assert not reader.names["result"].passed
+    reader.run("%%build rope\ndef apply_rope(x, cos, sin):\n    return x")
+    verdict = reader.run("check(apply_rope)")
+    assert verdict.startswith("apply_rope is not right yet.")
+    # The attempt itself can be checked too, and so can an exercise.
+    assert reader.run("check(my_apply_rope)").startswith("apply_rope is not right yet.")
+    reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
+    assert "is right" in reader.run("check(attention_entropy)")
+
+
+WITH_ROOT = reference("attention", "attention_weights").replace("math.sqrt(", "root(")
+
+
+def test_one_who_keeps_imports_and_helpers_in_other_cells(reader):
+    reader.run("import numpy as np\nfrom math import sqrt as root")
+    out = reader.run("%%build attention\n" + WITH_ROOT)
+    assert (
+        "attention_weights uses root, which only the notebook knows. my_minillama/attention.py is "
+        "a file of its own and does not see other cells: put the import of root into the build "
+        "cell too.\nUntil it is right, minillama's is used. This attempt is my_attention_weights.\n"
+    ) in out
+    out = reader.run("%%build attention\n" + WITH_ROOT.replace("root(", "np.sqrt("))
+    assert "put `import numpy as np` into the build cell too." in out
+    reader.run("def root(x):\n    return np.sqrt(x)")
+    out = reader.run("%%build attention\n" + WITH_ROOT)
+    assert "attention_weights uses root, which" in out
+    assert "put what defines root into the build cell too." in out
+    out = reader.run("check(attention_weights)")
+    assert out.startswith("attention_weights uses root, which only the notebook knows.")
+    assert reader.yours() == set()
+
+    reader.run("from my_minillama.attention import causal_mask")
+    helper = "EXPONENT, ONE = 0.5, 1\n\n\ndef root(x):\n    return np.power(x, EXPONENT)\n\n\n"
+    unused = "def unused():\n    return 1\n\n\nprint('hello')\n"
+    code = f"import numpy as np\nimport os\n\n{helper}{unused}{WITH_ROOT}\n\n"
+    code += "check(attention_weights)"
+    out = reader.run("%%build attention\n" + code)
+    assert reader.kernel.error is None
+    assert out.startswith("hello\n") and out.count("attention_weights is right.") == 2
+    source = reader.file("attention")
+    assert "import numpy as np" in source and "import os" not in source and "unused" not in source
+    assert "# Yours, which attention_weights uses.\ndef root(x):" in source
+
+    # Another form of the helper takes the place of the first one.
+    out = reader.run("%%build attention\n" + code.replace("np.power(x, EXPONENT)", "x ** EXPONENT"))
+    assert "attention_weights is right." in out
+    assert reader.file("attention").count("def root(x):\n    return x ** EXPONENT") == 1
+    assert "np.power" not in reader.file("attention")
+    in_a_fresh_process(reader.folder, "import my_minillama.model")
+
+
+def test_what_only_tries_a_definition_out_stays_in_the_notebook(reader):
+    tries = "\n\nq, k = torch.randn(2, 3, 4)\nmask, x = None, 1\n"
+    tries += "print(attention_weights(q, k).shape)"
+    reader.run("from my_minillama.attention import causal_mask")
+    out = reader.run(cell("attention", "attention_weights") + tries)
+    assert out.startswith("torch.Size([3, 3])\nattention_weights is right.")
+    assert "# Yours, which" not in reader.file("attention")
+    assert reader.names["x"] == 1
+
+
+def test_names_that_mean_something_else_in_the_file_are_refused(reader):
+    code = reference("attention", "causal_mask").replace(
+        "torch.arange(", "rearrange(torch.arange, "
+    )
+    helper = "def rearrange(f, *args, **kwargs):\n    return f(*args, **kwargs)\n\n\n"
+    out = reader.run("%%build attention\n" + helper + code)
+    assert (
+        "causal_mask uses rearrange of this cell, but my_minillama/attention.py has another "
+        "rearrange already. Give yours another name."
+    ) in out
+    code = "import numpy as F\n" + reference("attention", "causal_mask").replace("<=", "<= F.pi *")
+    out = reader.run("%%build attention\n" + code)
+    assert (
+        "causal_mask needs `import numpy as F`, but in my_minillama/attention.py the name F comes "
+        "from `import torch.nn.functional as F` already. Import yours under another name"
+    ) in out
+    helper = "def repeat_heads(x):\n    return x\n\n\n"
+    code = reference("attention", "causal_mask").replace("position <=", "repeat_heads(position) <=")
+    out = reader.run("%%build attention\n" + helper + code)
+    assert "has another repeat_heads already" in out
+    assert reader.yours() == set()
+
+
+def test_a_name_that_nothing_defines_is_called_misspelt(reader):
+    code = reference("attention", "attend").replace("attention_weights(", "atention_weights(")
+    out = reader.run("%%build attention\n" + code)
+    assert "attend uses atention_weights, which nothing defines: is it misspelt?" in out
+
+
+def test_imports_that_the_module_lacks_come_along(reader):
+    code = reference("norm", "RMSNorm").replace("torch.rsqrt(", "functional_root(")
+    code = "import torch.nn\nfrom torch import rsqrt as functional_root, nn\n\n" + code
+    assert "RMSNorm is right." in reader.run("%%build norm\n" + code)
+    assert "from torch import rsqrt as functional_root\n" in reader.file("norm")
+    # What is taught comes from their own package, also where they typed the other name.
+    code = "from minillama.rope import apply_rope as turn\n"
+    code += "from my_minillama.attention import causal_mask\n"
+    code += reference("attention", "attention_weights") + "\n    turn"
+    assert "attention_weights is right." in reader.run("%%build attention\n" + code)
+    assert "from my_minillama.rope import apply_rope as turn\n" in reader.file("attention")
+    assert "from my_minillama.attention" not in reader.file("attention")
+
+
+def test_one_whose_code_raises_at_the_definition(reader):
+    out = reader.run("%%build attention\ndef causal_mask(time: Imt, keys):\n    return 1")
+    assert isinstance(reader.kernel.error, NameError)
+    assert "----> 2 def causal_mask(time: Imt, keys):" in out and "adoption.py" not in out
+    text = "causal_mask: its build cell stopped with NameError; minillama's is used.\n"
+    assert out.startswith(text)
+    assert reader.run("check(causal_mask)").startswith(text)
+    # The lesson goes on, though this name had never been bound before.
+    assert reader.run("print(causal_mask(1, 1).item())") == "True\n"
+
+
+def test_one_whose_code_is_not_python(reader):
+    out = reader.run("%%build attention\ndef attention_weights(q, k):\n    return q @ (k\n")
+    assert isinstance(reader.kernel.error, SyntaxError)
+    assert "attention_weights: its build cell stopped with SyntaxError; minillama's is used." in out
+    assert "3\n    return q @ (k\n" in out
+    reader.run("check(attention_weights)")
+    assert reader.kernel.error is None and reader.yours() == set()
+
+
+def test_one_whose_code_raises_when_it_is_checked(reader):
+    code = reference("attention", "attend").replace("@ v", "@ v.reshape(7, -1)")
+    out = reader.run("%%build attention\n" + code)
+    assert reader.kernel.error is None
+    assert "raises" in out and "`return attention_weights(q, k, mask) @ v.reshape(7, -1)`" in out
+    assert reader.yours() == set()
+    # Something that only fails when the file is imported.
+    helper = "count = len(my_list)\n\n\n"
+    reader.run("my_list = [1]")
+    out = reader.run("%%build attention\n" + helper + code.replace("@ v", "@ v * count"))
+    assert "attend uses my_list, which only the notebook knows." in out
+    code = "size = int(__name__ == '__main__')\nwhole = 1 / size\n" + reference("norm", "RMSNorm")
+    out = reader.run("%%build norm\n" + code.replace("+ self.eps", "+ self.eps * whole"))
+    assert (
+        "RMSNorm cannot stand in my_minillama/norm.py: importing that raises ZeroDivisionError at "
+        "the line `whole = 1 / size`: division by zero"
+    ) in out
+
+
+def test_one_who_changes_a_definition_that_was_adopted(reader):
+    right = cell("attention", "causal_mask")
+    wrong = right.replace("position <= position", "position < position")
+    other = right.replace("return position", "return position + 0")
+    reader.run(right)
+    out = reader.run(wrong)
+    assert "Until it is right, yours from before is used. This attempt is my_causal_mask." in out
+    assert reader.yours() == {"causal_mask"} and reader.names["causal_mask"](1, 1).item()
+    assert "is not right yet" in reader.run("check(causal_mask)")
+    assert "causal_mask is right." in reader.run(other)
+    assert "return position + 0 <=" in reader.file("attention")
+    assert "is right" in reader.run("check(causal_mask)")
+    # A blank, from a new copy of the lesson, takes nothing away.
+    blank = "%%build attention\n" + blanks.blank(
+        reference("attention", "causal_mask"), {"causal_mask": "?"}
+    )
+    out = reader.run(blank)
+    assert out.startswith("causal_mask: not built yet; yours from before is used until then.\n")
+    assert "causal_mask is right" in reader.run("check(causal_mask)")
+    assert reader.yours() == {"causal_mask"}
+
+
+def test_one_who_renames_or_deletes_the_function(reader):
+    both = cell("attention", "attention_weights", "attend")
+    out = reader.run(both.replace("def attend(", "def atend("))
+    assert (
+        "attend: this cell does not define it; minillama's is used. If atend is meant to be it, "
+        "call it attend.\n"
+    ) in out
+    assert "attention_weights is right." in out
+    assert reader.run("check(attend)").startswith("attend: this cell does not define it;")
+    out = reader.run(cell("attention", "attention_weights"))
+    assert "attend: this cell does not define it; minillama's is used.\n" in out
+    out = reader.run("%%build attention\ndef mask(time, keys):\n    return 1")
+    assert out.startswith(
+        "This cell defines mask. To build in attention there are causal_mask (lesson 04), "
+        "attention_weights (lesson 04), attend (lesson 04).\n"
+    )
+    out = reader.run("%%build norm\ndef norm(x):\n    return x")
+    assert "this cell does not define it; minillama's is used. If norm is meant to be it" in out
+    out = reader.run("%%build cache\nprint(1)")
+    assert out.startswith("1\nThis cell defines nothing. To build in cache there are no parts.\n")
+    assert reader.yours() == {"attention_weights"}
+
+
+def test_a_class_with_only_some_methods_filled(reader):
+    text = blanks.blank(reference("norm", "RMSNorm"), {"forward": "..."})
+    out = reader.run("%%build norm\n" + text)
+    assert out.startswith("RMSNorm: forward not written yet; minillama's is used until then.\n")
+    assert "my_RMSNorm" not in reader.names
+    raising = text.replace("# Hint: ...", "return x")
+    out = reader.run("%%build norm\n" + raising)
+    assert (
+        'RMSNorm still has the line `raise NotImplementedError("your code here")` in forward: '
+        "delete it.\nUntil it is right, minillama's is used. This attempt is my_RMSNorm.\n"
+    ) in out
+    code = reference("attention", "attend") + '\n    raise NotImplementedError("your code here")'
+    out = reader.run("%%build attention\n" + code)
+    assert 'attend still has the line `raise NotImplementedError("your code here")`: delete' in out
+
+
+def test_a_rerun_changes_nothing(reader):
+    first = reader.run(cell("norm", "RMSNorm"))
+    source, bound = reader.file("norm"), reader.names["RMSNorm"]
+    assert reader.run(cell("norm", "RMSNorm")) == first
+    assert reader.file("norm") == source and reader.names["RMSNorm"] is bound
+
+
+def test_a_restart_forgets_nothing(reader):
+    reader.run(cell("attention", "causal_mask"))
+    reader.run("%%build attention\ndef attend(q, k, v, mask=None):\n    return v")
+    reader.restart()
+    reader.run("from my_minillama.attention import attend, causal_mask")
+    assert reader.yours() == {"causal_mask"}
+    assert "causal_mask is right." in reader.run("check(causal_mask)")
+    assert reader.run("check(attend)").startswith("attend is minillama's here, not yours:")
+    out = reader.run("progress()")
+    assert "lesson 04  attention    ✓ causal_mask  · attention_weights  · attend\n" in out
+    assert reader.kernel.error is None, out
+
+
+def test_progress_shows_a_box_once_all_of_it_is_theirs(reader):
+    assert reader.run("progress()").endswith("The map of LLaMA. Yours: nothing yet.\n")
+    reader.run(cell("norm", "RMSNorm"))
+    reader.run(cell("attention", "causal_mask"))
+    out = reader.run("progress()")
+    assert "lesson 07  norm         ✓ RMSNorm\n" in out
+    assert out.endswith("The map of LLaMA. Yours: norm.\n")
+
+
+def test_definitions_of_one_cell_are_judged_each_by_itself(reader):
+    """One that is right is adopted though it stands beside, and calls, one that is wrong."""
+    wrong = cell("attention", "attention_weights", "attend").replace("/ math.sqrt", "* math.sqrt")
+    out = reader.run(wrong)
+    assert "attention_weights is not right yet." in out and "attend is right." in out
+    assert reader.yours() == {"attend"}
+    reader.run(cell("attention", "attend", "attention_weights", "causal_mask"))
+    assert reader.yours() == {"causal_mask", "attention_weights", "attend"}
+
+
+def test_a_right_definition_must_serve_what_uses_it(reader, monkeypatch):
+    blind = Check("apply_rope", "rope", CHECKS["apply_rope"].hints)
+    monkeypatch.setitem(CHECKS, "apply_rope", blind)  # calls anything right
+    turned = cell("rope", "apply_rope")
+    out = reader.run(turned.replace("turned.type_as(x)", "-turned.type_as(x).flip(-2)"))
+    assert "apply_rope is right by itself, but Attention does not work with it. The rest" in out
+    assert "keep them so.\nAttention is not right yet." in out
+    assert "Until it is right, minillama's is used. This attempt is my_apply_rope.\n" in out
+    assert reader.yours() == set()
+
+    # What did not work before is not blamed on it.
+    path = reader.folder / "my_minillama" / "attention.py"
+    source = reader.file("attention")
+    path.write_text(source.replace("self.wv(x)", "self.wk(x)"), encoding="utf-8")
+    reader.restart()
+    assert "apply_rope is right." in reader.run(turned)
+    assert reader.yours() == {"apply_rope"}
+
+
+def test_an_interrupt_leaves_everything_as_it_was(reader, monkeypatch):
+    before = reader.file("norm")
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(my_package.MyPackage, "write", interrupted)
+    out = reader.run(cell("norm", "RMSNorm"))
+    assert "RMSNorm: its build cell stopped with KeyboardInterrupt; minillama's is used.\n" in out
+    assert reader.file("norm") == before
+    assert reader.names["RMSNorm"].__module__ == "my_minillama.norm"
+    monkeypatch.undo()
+
+
+def test_files_with_windows_line_ends_are_read(reader):
+    path = reader.folder / "my_minillama" / "norm.py"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert "RMSNorm is right." in reader.run(cell("norm", "RMSNorm"))
+    assert b"\r" not in path.read_bytes()
+
+
+def test_a_notebook_away_from_its_package_says_so(reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    leave()
+    kernel = reader.make()
+    assert kernel.run("%load_ext minillama.course.workbook") == ""
+    assert str(kernel.error) == (
+        f"there is no my_minillama in {tmp_path}: open this notebook in the folder that "
+        "`minillama workbook` made, where my_minillama stands beside it, and restart its kernel."
+    )
+
+
+def test_a_package_broken_by_hand_says_so(reader):
+    path = reader.folder / "my_minillama" / "norm.py"
+    path.write_text("x = 1 / 0\n", encoding="utf-8")
+    leave()
+    kernel = reader.make()
+    kernel.run("%load_ext minillama.course.workbook")
+    assert str(kernel.error) == (
+        "my_minillama/norm.py cannot be imported: it raises ZeroDivisionError at the line "
+        "`x = 1 / 0`: division by zero. Undo what was changed in the file by hand, then restart "
+        "the kernel."
+    )
+
+
+def test_progress_outside_a_workbook_says_how_to_get_one(capsys):
+    from minillama.course import progress
+
+    progress()
+    assert "`minillama workbook my-course` makes one" in capsys.readouterr().out
+
+
+# The parts that they are made of
+
+
+def test_unbound_names_are_those_that_nothing_defines():
+    source = """
+import os.path
+from a import b as c
+X: int = len([])
+def f(x, *y, z=X, **w) -> "Later":
+    global counter
+    counter = [i for i in y if i]
+    def inner():
+        nonlocal x
+        x = missing(c, os)
+    return lambda q: q + unknown, __name__
+class A(f.base):
+    attribute = 1
+    def g(self): return super().g(self.attribute, A, attribute)
+"""
+    assert unbound(source) == ["attribute", "missing", "unknown"]
+
+
+def test_splicing_leaves_the_rest_alone():
+    source = (
+        '"""Doc."""\n\nimport a\n\n\n# minillama\'s, until you build it in lesson 04.\n'
+        "@a.b\ndef f():\n    return 1\n\n\ndef g():\n    return f()\n"
+    )
+    cell = "import b\n\ndef h():\n    return b\n\ndef f():\n    return h"
+    made = splice(source, "norm", "f", cell)
+    assert made == (
+        '"""Doc."""\n\nimport a\nimport b\n\n\n# Yours, which f uses.\ndef h():\n    return b\n\n\n'
+        "# Yours, built in lesson 04.\ndef f():\n    return h\n\n\ndef g():\n    return f()\n"
+    )
+    assert splice(made, "norm", "f", cell) == made
+
+
+# The lessons that there are
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.path.stem)
+def test_real_lessons_can_be_built_whole(lesson, tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    folder = tmp_path / "w"
+    make_workbook(folder)
+    notebook = json.loads((folder / lesson.path.name).read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        assert "solution" not in cell["metadata"].get("tags", [])
+        assert not re.search(r"^#+ +Solutions", cell["source"], re.MULTILINE)
+    monkeypatch.chdir(folder)
+    with kernels() as make:
+        try:
+            kernel = make()
+            first = next(c["source"] for c in notebook["cells"] if c["cell_type"] == "code")
+            assert first.splitlines()[0] == "%load_ext minillama.course.workbook"
+            imports = [line for line in first.splitlines() if re.match("%load|import|from", line)]
+            kernel.run("\n".join(imports))
+            assert kernel.error is None
+            blank = [c["source"] for c in notebook["cells"] if BUILD.match(c["source"])]
+            assert len(blank) == len(lesson.builds)
+            for source, build in zip(blank, lesson.builds, strict=True):
+                assert ": not built yet; minillama's is used until then." in kernel.run(source)
+                kernel.run(f"%%build {build.module}\n{build.source}")
+                assert kernel.error is None
+                there = parts(package(folder, build.module))
+                assert {name: there[name].yours for name in build.definitions} == dict.fromkeys(
+                    build.definitions, True
+                )
+        finally:
+            leave()
