@@ -10,7 +10,7 @@ TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab train test lint format clean
+.PHONY: help install lab train test lint format notebooks clean
 
 help:
 	@echo "make install   make .venv and install minillama with everything it needs"
@@ -19,6 +19,7 @@ help:
 	@echo "make test      run every check: ruff, types, tests, notebooks"
 	@echo "make lint      ruff and the type checker only"
 	@echo "make format    let ruff format the code and sort the imports"
+	@echo "make notebooks execute all lessons afresh and store their outputs (for authors)"
 	@echo "make clean     remove .venv and caches (training runs stay)"
 
 install: $(INSTALLED)
@@ -40,6 +41,9 @@ lint: install
 format: install
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+notebooks: install
+	$(PY) -m minillama.course execute
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from minillama.attention import Attention, attention_weights, repeat_heads
+from minillama.attention import attention_weights, repeat_heads
 from minillama.model import Llama
 from minillama.rope import apply_rope
 
@@ -25,14 +25,15 @@ def attention_maps(
     """
     maps: list[Tensor] = []
 
-    def record(attention: Attention, inputs: tuple[Any, ...]) -> None:
+    def record(attention: Any, inputs: tuple[Any, ...]) -> None:
         x, cos, sin, *_ = inputs
         q = rearrange(attention.wq(x), "b t (h d) -> b h t d", d=attention.head_dim)
         k = rearrange(attention.wk(x), "b t (h d) -> b h t d", d=attention.head_dim)
         q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
         maps.append(attention_weights(q, repeat_heads(k, q.shape[1])))
 
-    layers = [module for module in model.modules() if isinstance(module, Attention)]
+    # By name and not by class, so that a model of a reader's own classes is looked into as well.
+    layers = [module for name, module in model.named_modules() if name.endswith(".attention")]
     hooks = [layer.register_forward_pre_hook(record) for layer in layers]
     try:
         model(tokens)

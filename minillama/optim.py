@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 BETAS = (0.9, 0.95)
 
@@ -24,8 +25,38 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     ]
 
 
+def adamw_step(
+    parameter: Float[Tensor, "*shape"],
+    gradient: Float[Tensor, "*shape"],
+    mean: Float[Tensor, "*shape"],
+    mean_square: Float[Tensor, "*shape"],
+    step: int,
+    *,
+    lr: float | int,
+    weight_decay: float | int,
+    betas: tuple[float | int, float | int] = BETAS,
+    eps: float | int = 1e-8,
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    """One step of AdamW for one parameter, in full view: what `adamw` does to each in training.
+
+    `mean` and `mean_square` are running averages of the gradient and of its square, both zero
+    before the first step; `step` counts from 1. Returns the new parameter, mean and mean_square.
+    Source: Loshchilov and Hutter 2019, algorithm 2, with the decay times lr, as PyTorch has it.
+    """
+    beta1, beta2 = betas
+    mean = beta1 * mean + (1 - beta1) * gradient
+    mean_square = beta2 * mean_square + (1 - beta2) * gradient**2
+    # Both began at zero and are still too small, by factors that are known.
+    unbiased_mean = mean / (1 - beta1**step)
+    unbiased_square = mean_square / (1 - beta2**step)
+    # The decay stands apart from the division: how fast a weight decays is for lr alone to say.
+    decayed = parameter - lr * weight_decay * parameter
+    parameter = decayed - lr * unbiased_mean / (unbiased_square.sqrt() + eps)
+    return parameter, mean, mean_square
+
+
 def adamw(model: nn.Module, *, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW with LLaMA's betas (0.9, 0.95) and decay decoupled from the gradient.
+    """AdamW with LLaMA's betas (0.9, 0.95) and decay decoupled from the gradient, as `adamw_step`.
 
     `fused` does the whole update in one pass over memory: on a CPU three times as fast or more.
     Source: Loshchilov and Hutter 2019, algorithm 2; Touvron et al. 2023, section 2.3.
@@ -39,8 +70,9 @@ def learning_rate(
 ) -> float:
     """The learning rate of one step of `total`, counted from 0.
 
-    It rises in a straight line, reaches `peak` at the last of `warmup` steps, then falls along
-    half a cosine to `floor_ratio * peak` at the last step, and stays there.
+    It rises in a straight line, reaches `peak` at the last of `warmup` steps (at step 0 if there
+    are none), then falls along half a cosine to `floor_ratio * peak` at the last step, and stays
+    there. Where no step is left to fall in, it stays at `peak`.
     Source: Loshchilov and Hutter 2017 (SGDR), equation 5, without restarts; Touvron et al. 2023.
     Raises ValueError where the numbers cannot make such a curve.
     """

@@ -1,11 +1,17 @@
 """What every test runs under."""
 
+import json
+import os
 import pkgutil
 import random
 import signal
+import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -37,3 +43,103 @@ def reproducible():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def as_readers_run(results={}):  # noqa: B006  the same for all modules
+    """The package without the type checks, which readers do not have.
+
+    A wrong answer stops at a type check before it goes wrong in its own way. So what the known
+    mistakes come to here is kept apart from what they come to elsewhere.
+    """
+    from minillama.course.checks import CHECKS
+
+    def exchange():
+        for name, check in CHECKS.items():
+            others = dict(check._tried)
+            check._tried.clear()
+            check._tried.update(results.get(name, {}))
+            results[name] = others
+
+    exchange()
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+    exchange()
+
+
+# Lessons. nbval runs each in a kernel of its own and compares what every cell gives with what is
+# stored. The last digits of a float differ between operating systems, so only Linux compares;
+# elsewhere a cell must run without an error.
+def pytest_configure(config):
+    if sys.platform != "linux" and config.option.nbval:
+        config.option.nbval, config.option.nbval_lax = False, True
+    config.stash[BUDGETS] = {}
+
+
+@dataclass
+class Budget:
+    """What a lesson took, its kernel's start included: seconds that passed, and of processors."""
+
+    limit: float
+    seconds: float = 0.0
+    processor: float = 0.0
+
+    @property
+    def certain(self):
+        """Seconds that other work on the machine cannot be blamed for.
+
+        A busy machine makes a lesson take longer but hardly compute longer, and a lesson on two
+        threads computes longer than it takes. Windows does not say what a kernel has computed, so
+        there half of the time that passed counts.
+        """
+        return min(self.seconds, self.processor or self.seconds / 2)
+
+
+BUDGETS = pytest.StashKey[dict[Path, Budget]]()
+DEFAULT_LIMIT = 25.0
+
+
+def clocks():
+    """Seconds that have passed, and that ended child processes have computed."""
+    times = os.times()
+    return time.perf_counter(), times.children_user + times.children_system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    if item.path.suffix != ".ipynb":
+        return (yield)
+    budgets = item.config.stash[BUDGETS]
+    if item.path not in budgets:
+        facts = json.loads(item.path.read_text(encoding="utf-8"))["metadata"].get("minillama", {})
+        budgets[item.path] = Budget(float(facts.get("budget_seconds", DEFAULT_LIMIT)))
+    start = clocks()
+    try:
+        return (yield)
+    finally:  # the first cell starts the kernel, the last one ends it
+        end = clocks()
+        budgets[item.path].seconds += end[0] - start[0]
+        budgets[item.path].processor += end[1] - start[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    late = any(budget.certain > budget.limit for budget in session.config.stash[BUDGETS].values())
+    if late and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    budgets = config.stash[BUDGETS]
+    if not budgets:
+        return
+    terminalreporter.section("seconds per lesson")
+    for path, budget in sorted(budgets.items()):
+        line = f"{path.stem:24} {budget.seconds:5.1f} of {budget.limit:.0f} s"
+        if budget.processor:
+            line += f", {budget.processor:.1f} s of them computing"
+        late = budget.certain > budget.limit
+        terminalreporter.write_line(f"{line}: too long" if late else line, red=late)
+    total = sum(budget.seconds for budget in budgets.values())
+    terminalreporter.write_line(f"{'all lessons':24} {total:5.1f} s")

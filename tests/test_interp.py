@@ -4,7 +4,7 @@ import pytest
 import torch
 from einops import rearrange
 
-from minillama.attention import repeat_heads
+from minillama.attention import Attention, repeat_heads
 from minillama.config import ModelConfig
 from minillama.interp import attention_maps
 from minillama.model import Llama
@@ -34,3 +34,20 @@ def test_nothing_stays_on_the_model_even_if_it_fails():
     with pytest.raises(ValueError, match="max_seq_len"):
         attention_maps(model, torch.zeros(1, 300, dtype=torch.long))
     assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_a_model_of_other_classes_is_looked_into_as_well():
+    class Theirs(torch.nn.Module):  # as in a package that a reader has built
+        def __init__(self, layer):
+            super().__init__()
+            self.wq, self.wk, self.wv, self.wo = layer.wq, layer.wk, layer.wv, layer.wo
+            self.head_dim, self.layer = layer.head_dim, layer.layer
+
+        forward = Attention.forward
+
+    model = Llama(ModelConfig.preset("tiny"))
+    tokens = torch.randint(2048, (1, 5))
+    expected = attention_maps(model, tokens)
+    for block in model.layers:
+        block.attention = Theirs(block.attention)
+    assert torch.equal(attention_maps(model, tokens), expected)

@@ -15,7 +15,11 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "matplotlib": "matplotlib-base",
+    "playwright": "playwright-python",  # there, playwright is the one for JavaScript
+}
 
 
 def requirements():
@@ -72,7 +76,8 @@ def test_wheel_holds_the_package_and_its_assets_and_nothing_else(tmp_path):
         file.extractall(tmp_path / "installed")
 
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("minillama/**/*.py")}
-    shipped = [*ROOT.glob("assets/models/*/*"), *ROOT.glob("assets/tokenizers/**/*")]
+    shipped = [*ROOT.glob("assets/models/**/*"), *ROOT.glob("assets/tokenizers/**/*")]
+    shipped += ROOT.glob("notebooks/*.ipynb")
     assets = {
         f"minillama/{path.relative_to(ROOT).as_posix()}" for path in shipped if path.is_file()
     }
@@ -84,6 +89,12 @@ def test_wheel_holds_the_package_and_its_assets_and_nothing_else(tmp_path):
         installed = tmp_path / "installed"
         where, *_ = python("-c", code, cwd=tmp_path, PYTHONPATH=str(installed)).splitlines()
         assert Path(where).is_relative_to(installed)
+
+    lessons = {path.name for path in ROOT.glob("notebooks/[0-9][0-9]_*.ipynb")}
+    workbook = ["-m", "minillama", "workbook", "book"]
+    out = python(*workbook, cwd=tmp_path, PYTHONPATH=str(tmp_path / "installed"))
+    assert all(name in out for name in lessons)
+    assert {path.name for path in (tmp_path / "book").glob("*.ipynb")} == lessons
 
 
 def test_version_is_a_release():

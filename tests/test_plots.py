@@ -11,10 +11,11 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import Circle, FancyBboxPatch
 
 from minillama import plots
-from minillama.plots.colors import BLUE, GREEN, ink_on
+from minillama.plots import text
+from minillama.plots.colors import BLUE, GREEN, SHADES, ink_on, luminance
 from minillama.plots.curves import loss_curve, save_loss_curve
 from minillama.plots.llama_map import BOXES, PARTS
 from minillama.plots.show import picture
@@ -119,6 +120,23 @@ def test_hidden_cells_differ_from_weights_of_zero():
     assert hidden.tolist() == [[False, True, True], [False, False, True], [False, False, False]]
 
 
+def test_a_map_says_what_hatching_means_if_it_has_any():
+    assert "hatched" in plots.attention_map(CAUSAL, list("abc")).get_xlabel()
+    assert "hatched" not in plots.attention_map(torch.full((2, 2), 0.5), list("ab")).get_xlabel()
+
+
+def test_a_mask_says_what_is_hidden_where_weights_cannot():
+    mask = torch.tensor([[True, False], [False, True]])
+    [image] = plots.attention_map(torch.eye(2), list("ab"), mask=mask).get_images()
+    assert np.isnan(np.ma.filled(image.get_array(), np.nan)).tolist() == (~mask).tolist()
+
+
+def test_weights_come_in_any_dtype_and_with_gradients():
+    weights = CAUSAL.bfloat16().requires_grad_()
+    assert texts(plots.attention_map(weights, list("abc")))[1] == "0.25"
+    assert texts(plots.attention_map(CAUSAL.numpy(), list("abc")))[1] == "0.25"
+
+
 def test_a_map_of_the_last_queries_over_all_keys():
     ax = plots.attention_map(CAUSAL[2:], ["c"], ["a", "b", "c"])
     assert texts(ax) == ["0", "0.50", "0.50"]
@@ -185,11 +203,40 @@ def test_tokens_must_be_as_many_as_numbers(draw):
 def test_a_lit_part_and_a_built_one_stand_out_on_the_map(part):
     boxes = sum(box.part == part for box in BOXES)
     faces = [to_hex(p.get_facecolor()) for p in plots.llama_map(lit=[part]).patches]
-    assert faces.count(BLUE.lower()) == boxes
-    ax = plots.llama_map(built=[part])
-    edges = [to_hex(p.get_edgecolor()) for p in ax.patches if isinstance(p, FancyBboxPatch)]
-    assert edges.count(GREEN.lower()) == boxes
-    assert sum("yours" in text for text in texts(ax)) == boxes
+    assert faces.count(BLUE.lower()) == boxes + 1  # one explains what the colour means
+    drawn = plots.llama_map(built=[part]).patches
+    thick = [p for p in drawn if isinstance(p, FancyBboxPatch) and p.get_linewidth() > 2]
+    assert [to_hex(p.get_edgecolor()) for p in thick] == [GREEN.lower()] * boxes
+    ticks = [p for p in drawn if isinstance(p, Circle) and to_hex(p.get_facecolor()) != "#ffffff"]
+    assert len(ticks) == boxes + 1
+
+
+def test_the_map_explains_only_the_marks_that_it_has():
+    assert {"this lesson", "built by you"}.isdisjoint(texts(plots.llama_map()))
+    assert "this lesson" in texts(plots.llama_map(lit=["norm"]))
+    assert "built by you" in texts(plots.llama_map(built=["norm"]))
+
+
+def test_lit_boxes_stand_out_in_grey():
+    # WCAG's contrast, which knows no hue: 4.5 is what text needs, 3 a mark.
+    assert 1.05 / (luminance(BLUE) + 0.05) > 4.5
+    assert 1.05 / (luminance(GREEN) + 0.05) > 3
+
+
+def test_words_of_the_map_lie_inside_it():
+    ax = plots.llama_map(lit=PARTS, built=PARTS)
+    ax.figure.canvas.draw()
+    frame = ax.figure.bbox
+    for words in ax.texts:
+        extent = words.get_window_extent()
+        assert frame.x0 <= extent.x0 and extent.x1 <= frame.x1, words.get_text()
+        assert frame.y0 <= extent.y0 and extent.y1 <= frame.y1, words.get_text()
+
+
+def test_the_shades_are_equally_far_apart_in_lightness():
+    light = np.array([luminance(SHADES(x)[:3]) for x in np.linspace(0, 1, 9)])
+    steps = np.diff(116 * np.cbrt(light) - 16)  # CIE 1976 lightness
+    assert steps.max() < 0 and steps.min() / steps.max() < 1.1
 
 
 def test_boxes_of_the_map_do_not_overlap():
@@ -224,6 +271,35 @@ def test_where_there_is_no_notebook_the_words_are_printed(capsys):
 def test_spaces_of_tokens_are_seen():
     assert readable("▁Mia") == "·Mia" and readable("a\n") == "a↵"
     assert drawable("a\U000f0000") == "a□"
+
+
+def test_han_characters_are_drawn_without_a_warning_whatever_fonts_there_are(monkeypatch, capfd):
+    for installed in (text.HAN_FONTS, ()):
+        monkeypatch.setattr(text, "HAN_FONTS", installed)
+        text.fonts.cache_clear()
+        text._characters.cache_clear()
+        ax = plots.attention_map(torch.eye(2), ["▁小明", "说"])
+        picture(ax, "x")
+        if len(text.fonts()) == 1:
+            assert [label.get_text() for label in ax.get_xticklabels()] == ["·□□", "□"]
+    assert capfd.readouterr().err == ""
+    monkeypatch.undo()
+    text.fonts.cache_clear()
+    text._characters.cache_clear()
+
+
+def test_a_font_that_came_after_matplotlib_made_its_list_is_found(monkeypatch):
+    added = []
+    manager = text.font_manager
+    monkeypatch.setattr(text, "_han_fonts", lambda: ["Noto Sans CJK SC"] if added else [])
+    monkeypatch.setattr(
+        manager, "findSystemFonts", lambda: ["/f/NotoSerif-Bold.ttf", "/f/NotoSansCJK-Regular.ttc"]
+    )
+    monkeypatch.setattr(manager.fontManager, "addfont", added.append)
+    text.fonts.cache_clear()
+    assert text.fonts() == ("DejaVu Sans", "Noto Sans CJK SC")
+    assert added == ["/f/NotoSansCJK-Regular.ttc"]
+    text.fonts.cache_clear()
 
 
 def test_ink_is_read_on_its_background():

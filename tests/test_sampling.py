@@ -23,7 +23,6 @@ from minillama.sampling import (
     next_token_probabilities,
 )
 
-INF = math.inf
 CONFIG = ModelConfig(
     dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=48, vocab_size=61, max_seq_len=40
 )
@@ -49,7 +48,7 @@ def model() -> Llama:
     return model
 
 
-# The transforms, against transformers and by hand
+# The transforms, against transformers; the course's checks have them by hand (test_checks.py)
 
 
 def their_penalty(logits, tokens, penalty):
@@ -83,39 +82,7 @@ def test_the_order_is_that_of_transformers(options):
     torch.testing.assert_close(ours, theirs)
 
 
-def test_repetition_penalty_lowers_both_signs():
-    logits = torch.tensor([[2.0, -2.0, 0.0, 2.0]])
-    seen = torch.tensor([[True, True, True, False]])
-    assert apply_repetition_penalty(logits, seen, 2.0).tolist() == [[1.0, -4.0, 0.0, 2.0]]
-
-
-def test_top_k_keeps_equals_of_the_last():
-    logits = torch.tensor([[1.0, 3.0, 2.0, 2.0, 0.0], [5.0, 4.0, 3.0, 2.0, 1.0]])
-    expected = [[-INF, 3.0, 2.0, 2.0, -INF], [5.0, 4.0, -INF, -INF, -INF]]
-    assert apply_top_k(logits, 2).tolist() == expected
-
-
-def test_top_p_keeps_the_token_that_crosses_the_line():
-    logits = torch.tensor([[0.125, 0.5, 0.25, 0.125]]).log()
-    kept = {p: apply_top_p(logits, p).isfinite()[0].tolist() for p in [0.4, 0.5, 0.6, 0.75, 0.8]}
-    assert kept[0.4] == kept[0.5] == [False, True, False, False]
-    assert kept[0.6] == kept[0.75] == [False, True, True, False]
-    assert kept[0.8] == [True, True, True, False]
-    equals = apply_top_p(torch.zeros(1, 200), 0.4999)
-    assert equals.isfinite().nonzero()[:, 1].tolist() == list(range(100))  # the lower ids
-
-
-def test_greedy_takes_the_lowest_id_of_equals():
-    logits = torch.tensor([[0.0, 4.0, 4.0], [1.0, 1.0, 1.0]])
-    probabilities = next_token_probabilities(logits, logits > 9, temperature=0)
-    assert probabilities.tolist() == [[0, 1, 0], [1, 0, 0]]
-
-
 # Drawing
-
-
-def generators(n):
-    return [torch.Generator().manual_seed(seed) for seed in range(n)]
 
 
 def chi_square(counts, probabilities):
@@ -127,29 +94,12 @@ def chi_square(counts, probabilities):
     return (((counts - expected) ** 2 / expected).sum() - degrees) / math.sqrt(2 * degrees)
 
 
-def test_draws_are_as_frequent_as_they_are_probable():
-    probabilities = torch.tensor([0.0, 0.5, 0.2, 0.0, 0.25, 0.05, 0.0])
-    for rows in [1, 4000]:  # one generator many times, and the first draw of many generators
-        sources = generators(rows)
-        draws = [draw(probabilities.expand(rows, -1), sources) for _ in range(4000 // rows)]
-        counts = torch.cat(draws).bincount(minlength=7)
-        assert abs(chi_square(counts, probabilities)) < 3
-    assert chi_square(torch.tensor([0, 2060, 850, 0, 920, 170, 0]), probabilities) > 3
-
-
 def test_no_point_of_the_line_is_a_token_of_probability_0(monkeypatch):
     probabilities = torch.tensor([[0.0, 0.0, 0.25, 0.0, 0.75, 0.0]])
     for point, token in [(0.0, 2), (0.25, 4), (1 - 2**-53, 4)]:
         point = torch.tensor([point], dtype=torch.float64)
         monkeypatch.setattr(torch, "rand", lambda *_, point=point, **__: point)
         assert draw(probabilities, [torch.Generator()]).tolist() == [token]
-
-
-def test_a_draw_depends_on_its_own_row_only():
-    probabilities = torch.rand(5, 30).softmax(-1)
-    together = draw(probabilities, generators(5))
-    alone = [draw(probabilities[i : i + 1], generators(5)[i : i + 1]) for i in range(5)]
-    assert torch.equal(together, torch.cat(alone))
 
 
 # Generating

@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 
 from minillama.course.blanks import unfilled
 from minillama.course.build import differing, run_cell, taught_module
-from minillama.course.checking import BLANK, CheckResult, Complaint
+from minillama.course.checking import CheckResult
 from minillama.course.checks import CHECKS
 from minillama.course.definitions import definitions
 from minillama.course.lessons import TAUGHT, lessons
 from minillama.course.my_package import MyPackage
+from minillama.course.probing import BLANK, Complaint
 from minillama.course.splicing import PACKAGE, splice, unbound
 
 MISSING, NOT_WRITTEN = "missing", "not-written"  # there is no attempt to keep

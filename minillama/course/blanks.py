@@ -4,7 +4,7 @@ import ast
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from minillama.course.checking import BLANK
+from minillama.course.probing import BLANK
 
 Function = ast.FunctionDef
 WIDTH = 100

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from minillama.course.checking import Complaint, raised
 from minillama.course.lessons import TAUGHT
+from minillama.course.probing import Complaint, raised
 from minillama.course.splicing import PACKAGE, Part, parts
 from minillama.runs import write_atomically
 

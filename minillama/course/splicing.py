@@ -10,9 +10,9 @@ import re
 import symtable
 from dataclasses import dataclass
 
-from minillama.course.checking import Complaint
 from minillama.course.definitions import definitions, replace_definition
 from minillama.course.lessons import TAUGHT
+from minillama.course.probing import Complaint
 
 PACKAGE = "my_minillama"
 UNBUILT = "# minillama's, until you build it in lesson {}."

@@ -7,9 +7,10 @@ from typing import Any
 
 from minillama.course import checking
 from minillama.course.adoption import Workbook
-from minillama.course.checking import CheckResult, raised
+from minillama.course.checking import CheckResult
 from minillama.course.lessons import TAUGHT
 from minillama.course.my_package import MyPackage
+from minillama.course.probing import raised
 from minillama.course.splicing import PACKAGE
 
 NO_WORKBOOK = (

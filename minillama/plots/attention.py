@@ -48,7 +48,7 @@ def attention_map(
     _name(ax, queries, keys)
     if max(values.shape) <= ANNOTATED:
         _annotate(ax, values, may_look)
-    ax.set_xlabel("keys: the tokens looked at")
+    ax.set_xlabel(_keys(may_look.all()))
     ax.set_ylabel("queries: the tokens that look")
     ax.set_title(title or "")
     _colour_bar(ax.figure, ax)
@@ -98,7 +98,7 @@ def head_grid(
         else:
             ax.set_xticks([])
             ax.set_yticks([])
-    figure.supxlabel("keys: the tokens looked at", fontsize=10)
+    figure.supxlabel(_keys(all(_lower(map_).all() for map_ in values)), fontsize=10)
     figure.supylabel("queries: the tokens that look", fontsize=10)
     _colour_bar(figure, axes)
     return figure
@@ -139,6 +139,10 @@ def _name(ax: Axes, queries: Sequence[str], keys: Sequence[str]) -> None:
     names = [drawable(key) for key in keys]
     ax.set_xticks(range(len(keys)), names, rotation=0 if upright else 90, family=fonts())
     ax.set_yticks(range(len(queries)), [drawable(query) for query in queries], family=fonts())
+
+
+def _keys(all_seen: bool | np.bool_) -> str:
+    return "keys: the tokens looked at" + ("" if all_seen else " (hatched: hidden)")
 
 
 def _label_size(tokens: int) -> float:

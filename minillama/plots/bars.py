@@ -42,7 +42,8 @@ def distribution_bars(
     for i, (numbers, color, label) in enumerate(series):
         places = np.arange(len(likeliest)) + (i - (len(series) - 1) / 2) * height
         bars = ax.barh(places, numbers[likeliest], height, color=color, label=label)
-        ax.bar_label(bars, [f"{p:.3f}" for p in numbers[likeliest]], padding=3, fontsize=8)
+        amounts = [f"{p:.3f}" if p >= 5e-4 or p == 0 else "<0.001" for p in numbers[likeliest]]
+        ax.bar_label(bars, amounts, padding=3, fontsize=8)
     names = [drawable(tokens[i]) for i in likeliest]
     ax.set_yticks(range(len(likeliest)), names, family=fonts())
     ax.invert_yaxis()

@@ -11,7 +11,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 from minillama.plots.colors import BLUE, FAINT, GREEN, INK, QUIET
 
 Number = float | int
-PAPER, GROUND, INNER = "#FFFFFF", "#F4F6F8", "#E6EBF0"
+PAPER, GROUND, INNER, WATER = "#FFFFFF", "#F5F7F9", "#E4EBF1", "#B9D3E8"
 
 
 class Box(NamedTuple):
@@ -22,29 +22,29 @@ class Box(NamedTuple):
     lesson: str
     x: Number
     y: Number
-    width: Number = 20
-    height: Number = 6.5
+    width: Number = 21
+    height: Number = 6.4
 
 
 BOXES = (
-    Box("tokenizer", "tokenizer", "02", 5, 7),
-    Box("embeddings", "embeddings", "03", 5, 17),
-    Box("model", "block × N", "09", 5, 28, height=9),
-    Box("norm", "RMSNorm", "07", 5, 42),
-    Box("output", "output", "03", 5, 52),
-    Box("sampling", "sampling", "18", 5, 62),
-    Box("norm", "RMSNorm", "07", 45, 23, 15),
-    Box("heads", "heads", "06", 66, 23, 14),
-    Box("rope", "RoPE", "05", 83, 23, 14),
-    Box("cache", "KV cache", "19", 83, 34, 14),
-    Box("attention", "attention", "04", 66, 34, 14),
-    Box("norm", "RMSNorm", "07", 45, 49, 15),
-    Box("feedforward", "SwiGLU", "08", 66, 49, 31),
-    Box("data", "data", "10", 45, 3, 15),
-    Box("training", "training", "11", 66, 3, 31),
+    Box("tokenizer", "tokenizer", "02", 4.5, 7),
+    Box("embeddings", "embeddings", "03", 4.5, 17),
+    Box("model", "block × N", "09", 4.5, 30, height=9),
+    Box("norm", "RMSNorm", "07", 4.5, 46.5),
+    Box("output", "output", "03", 4.5, 56.5),
+    Box("sampling", "sampling", "18", 4.5, 66.5),
+    Box("norm", "RMSNorm", "07", 44, 22.5, 16),
+    Box("heads", "heads", "06", 65, 22.5, 14),
+    Box("rope", "RoPE", "05", 82.5, 22.5, 14),
+    Box("cache", "KV cache", "19", 81, 34, 15.5),
+    Box("attention", "attention", "04", 63, 34, 15),
+    Box("norm", "RMSNorm", "07", 44, 50, 16),
+    Box("feedforward", "SwiGLU", "08", 65, 50, 31.5),
+    Box("data", "data", "10", 44, 3.5, 16),
+    Box("training", "training", "11", 65, 3.5, 31.5),
 )
 PARTS = tuple(dict.fromkeys(box.part for box in BOXES))
-STREAM = 38  # where the residual stream of a block runs
+COLUMN, STREAM = 15, 37.5  # where the residual stream runs: beside the boxes, and in the block
 
 
 def llama_map(
@@ -61,29 +61,43 @@ def llama_map(
         if part not in PARTS:
             raise ValueError(f"there is no part {part!r} on the map; there are {', '.join(PARTS)}")
     if ax is None:
-        ax = plt.subplots(figsize=(7.6, 5.7), layout="constrained")[1]
-    ax.set(xlim=(0, 100), ylim=(0, 75), aspect="equal")
+        ax = plt.figure(figsize=(7.2, 5.76)).add_axes((0.005, 0.005, 0.99, 0.99))
+    ax.set(xlim=(0, 100), ylim=(0, 80), aspect="equal")
     ax.axis("off")
     _grounds(ax)
-    _arrows(ax)
+    _ways(ax)
     for box in BOXES:
-        _draw(ax, box, box.part in lit, box.part in built)
+        _box(ax, box, box.part in lit, box.part in built)
+    _words(ax, bool(lit), bool(built))
     return ax
 
 
-def _draw(ax: Axes, box: Box, lit: bool, built: bool) -> None:
+def _box(ax: Axes, box: Box, lit: bool, built: bool) -> None:
+    face, ink = (BLUE, PAPER) if lit else (PAPER, INK)
+    edge, line = (GREEN, 2.6) if built else (BLUE, 1) if lit else ("#9AA5B1", 1)
     if box.part == "model":  # more blocks behind it
-        for shift in (2.4, 1.2):
-            _rectangle(ax, box.x + shift, box.y + shift, box.width, box.height, PAPER, QUIET, 0.8)
-    face, edge, ink = (BLUE, INK, PAPER) if lit else (PAPER, QUIET, INK)
-    if built:
-        edge = GREEN
-    _rectangle(ax, box.x, box.y, box.width, box.height, face, edge, 2.8 if built else 0.9)
-    middle, centre = box.y + box.height / 2, box.x + box.width / 2
+        for shift in (2.6, 1.3):
+            _rectangle(ax, box.x + shift, box.y + shift, box.width, box.height, PAPER, edge, 1)
+    _rectangle(ax, box.x, box.y, box.width, box.height, face, edge, line)
+    middle = box.y + box.height / 2 - 0.1
     weight = "bold" if lit else "normal"
-    ax.text(centre, middle + 0.9, box.label, ha="center", va="center", color=ink, weight=weight)
-    number = f"{box.lesson} ✓ yours" if built else box.lesson
-    ax.text(centre, middle - 1.9, number, ha="center", va="center", color=ink, fontsize=7)
+    # The number of the lesson at the left, and the name in the middle of what it leaves.
+    ax.text(
+        box.x + 1.2, middle, box.lesson, ha="left", va="center", fontsize=8, weight="bold",
+        color=PAPER if lit else QUIET,
+    )  # fmt: skip
+    ax.text(
+        box.x + 2 + box.width / 2, middle, box.label, ha="center", va="center", fontsize=9.5,
+        color=ink, weight=weight,
+    )  # fmt: skip
+    if built:
+        _tick(ax, box.x + box.width - 0.6, box.y + box.height - 0.6)
+
+
+def _tick(ax: Axes, x: Number, y: Number) -> None:
+    ax.add_patch(Circle((x, y), 1.9, facecolor=GREEN, edgecolor=PAPER, linewidth=1.2, zorder=6))
+    way = ([x - 0.85, x - 0.25, x + 0.95], [y - 0.05, y - 0.75, y + 0.75])
+    ax.plot(*way, color=PAPER, linewidth=1.6, solid_joinstyle="round", zorder=7)
 
 
 def _rectangle(
@@ -100,53 +114,78 @@ def _rectangle(
     patch = FancyBboxPatch(
         (x, y), width, height, boxstyle=style, facecolor=face, edgecolor=edge, linewidth=line
     )
+    patch.set_zorder(3)
     ax.add_patch(patch)
 
 
 def _grounds(ax: Axes) -> None:
     """What lies behind the boxes: the opened block, and attention with all that belongs to it."""
-    ax.plot([27.4, 33], [37.5, 66], color=FAINT, linewidth=1, zorder=0)
-    ax.plot([27.4, 33], [30.4, 16], color=FAINT, linewidth=1, zorder=0)
-    _rectangle(ax, 33, 16, 66.5, 50, GROUND, FAINT, 1)
-    _rectangle(ax, 64, 20.5, 34.5, 22.5, INNER, FAINT, 1)
-    notes = [
-        (42, 63.2, "one block", "left"),
-        (76, 31.7, "attention layer", "center"),
-        (15, 2.3, "text", "center"),
-        (15, 72.5, "next token", "center"),
-    ]
-    for x, y, text, align in notes:
-        ax.text(x, y, text, ha=align, va="center", color=QUIET, fontsize=8, style="italic")
-    ax.text(
-        STREAM - 1.6, 39.5, "residual stream", rotation=90, ha="right", va="center", color=QUIET,
-        fontsize=8, style="italic",
-    )  # fmt: skip
+    ax.fill([25.5, 33, 33, 25.5], [30, 16.3, 67.7, 41.6], fc=GROUND, ec=FAINT, zorder=0)
+    for x, y, width, height, face in ((32.5, 16, 66.5, 52, GROUND), (62, 20, 36, 23, INNER)):
+        style = "round,pad=0,rounding_size=1.2"
+        ground = FancyBboxPatch((x, y), width, height, boxstyle=style, fc=face, ec=FAINT, zorder=1)
+        ax.add_patch(ground)
 
 
-def _arrows(ax: Axes) -> None:
-    """The way of the numbers; corners are drawn as lines, and each way ends in an arrowhead."""
-    for bottom, top in ((3.6, 7), (13.5, 17), (23.5, 28), (37, 42), (48.5, 52), (58.5, 62)):
-        _way(ax, (15, bottom), (15, top))
-    _way(ax, (15, 68.5), (15, 71.4))
-    _way(ax, (5, 65.2), (2, 65.2), (2, 10.2), (5, 10.2))  # what was drawn is read again
-    _way(ax, (STREAM, 17), (STREAM, 65))
-    for enter, leave, back in ((26.2, 37.2, (66, 37.2)), (52.2, 60.5, (81.5, 55.5))):
-        _way(ax, (STREAM, enter), (45, enter))
-        _way(ax, (60, enter), (66, enter))
+def _ways(ax: Axes) -> None:
+    """The way of the numbers. The residual stream is broad; all that reads it adds to it."""
+    for points in (((COLUMN, 23.4), (COLUMN, 46.5)), ((STREAM, 16.2), (STREAM, 67.8))):
+        ax.plot(
+            *zip(*points, strict=True), color=WATER, linewidth=9, zorder=2, solid_capstyle="butt"
+        )
+    for bottom, top in ((3.8, 7), (13.4, 17), (52.9, 56.5), (62.9, 66.5), (72.9, 76)):
+        _way(ax, (COLUMN, bottom), (COLUMN, top))
+    for top in (30, 46.5):
+        _way(ax, (COLUMN, top - 2), (COLUMN, top))
+    _way(ax, (STREAM, 66), (STREAM, 69.2))
+    _way(ax, (4.5, 69.7), (1.6, 69.7), (1.6, 10.2), (4.5, 10.2))  # what was drawn is read again
+    for enter, leave, back in ((25.7, 37.2, (63, 37.2)), (53.2, 61.5, (80.75, 56.4))):
+        _way(ax, (STREAM, enter), (44, enter))
+        _way(ax, (60, enter), (65, enter))
         corner = (back[0], leave) if back[1] != leave else back
-        _way(ax, back, corner, (STREAM + 1.5, leave))
-        ax.add_patch(Circle((STREAM, leave), 1.5, facecolor=PAPER, edgecolor=INK, zorder=4))
-        ax.text(STREAM, leave - 0.1, "+", ha="center", va="center", color=INK, zorder=5)
-    _way(ax, (80, 26.2), (83, 26.2))
-    _way(ax, (90, 29.5), (90, 34))
-    _way(ax, (83, 37.2), (80, 37.2))
-    _way(ax, (60, 6.2), (66, 6.2))
-    _way(ax, (81.5, 9.5), (81.5, 16))
-    ax.text(83, 12.6, "changes every number", color=QUIET, fontsize=8, style="italic", va="center")
+        _way(ax, back, corner, (STREAM + 1.7, leave))
+        ax.add_patch(Circle((STREAM, leave), 1.7, facecolor=PAPER, edgecolor=INK, zorder=4))
+        ax.plot([STREAM - 0.9, STREAM + 0.9], [leave, leave], color=INK, linewidth=1.3, zorder=5)
+        ax.plot([STREAM, STREAM], [leave - 0.9, leave + 0.9], color=INK, linewidth=1.3, zorder=5)
+    _way(ax, (79, 25.7), (82.5, 25.7))
+    _way(ax, (89.5, 28.9), (89.5, 34))
+    _way(ax, (81, 37.2), (78, 37.2))
+    _way(ax, (60, 6.7), (65, 6.7))
+    _way(ax, (80.75, 9.9), (80.75, 16))
 
 
 def _way(ax: Axes, *points: tuple[Number, Number]) -> None:
     for (x0, y0), (x1, y1) in pairwise(points[:-1]):
         ax.plot([x0, x1], [y0, y1], color=QUIET, linewidth=1.1, solid_capstyle="projecting")
     arrow = {"arrowstyle": "-|>", "color": QUIET, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", points[-1], points[-2], arrowprops=arrow)
+    ax.annotate("", points[-1], points[-2], arrowprops=arrow, zorder=4)
+
+
+def _words(ax: Axes, lit: bool, built: bool) -> None:
+    """What is not a part but helps to read the map, and what its marks mean."""
+    for x, y, text, align in (
+        (COLUMN, 2.4, "text: “Once upon a”", "center"),
+        (COLUMN, 77.8, "next token: “time”", "center"),
+        (42, 65, "inside one block", "left"),
+        (71.5, 31.4, "attention layer", "center"),
+        (82, 12.9, "adjusts every weight", "left"),
+        (COLUMN + 1.6, 26.7, "residual stream", "left"),
+    ):
+        ax.text(
+            x, y, text, ha=align, va="center", color=QUIET, fontsize=8, style="italic", zorder=6
+        )
+    ax.text(
+        STREAM - 1.9, 45.5, "residual stream", ha="center", va="center", color=QUIET, fontsize=8,
+        style="italic", rotation=90,
+    )  # fmt: skip
+    # From the right: where each mark stands, if it does.
+    x = 97.5 - (16.5 if lit else 0) - (17.5 if built else 0)
+    ax.text(x - 14.5, 74, "04", color=QUIET, fontsize=8, weight="bold", va="center")
+    ax.text(x - 11, 74, "its lesson", color=INK, fontsize=8.5, va="center")
+    if lit:
+        _rectangle(ax, x, 72.6, 3.4, 2.6, BLUE, BLUE, 1)
+        ax.text(x + 4.5, 74, "this lesson", color=INK, fontsize=8.5, va="center")
+        x += 17.5
+    if built:
+        _tick(ax, x + 1.9, 74)
+        ax.text(x + 4.8, 74, "built by you", color=INK, fontsize=8.5, va="center")

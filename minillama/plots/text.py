@@ -1,6 +1,7 @@
 """Tokens as labels: with visible spaces, and in a font that has their characters."""
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +24,10 @@ HAN_FONTS = (
     "Heiti TC",
     "Arial Unicode MS",
 )
+HAN_FILES = (
+    "notosanscjk", "notosanssc", "sourcehansans", "pingfang", "hiragino sans gb", "msyh", "simhei",
+    "wqy", "droidsansfallback", "stheiti", "arial unicode",
+)  # fmt: skip
 MISSING = "□"
 
 
@@ -43,8 +48,17 @@ def drawable(token: str) -> str:
 @cache
 def fonts() -> tuple[str, ...]:
     """matplotlib's own font, and one for Han characters if this machine has any."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return ("DejaVu Sans", *[name for name in HAN_FONTS if name in installed][:1])
+    if not _han_fonts():
+        # Perhaps it was installed after matplotlib made its list, which it keeps for ever.
+        for path in font_manager.findSystemFonts():
+            if Path(path).stem.lower().startswith(HAN_FILES):
+                font_manager.fontManager.addfont(path)
+    return ("DejaVu Sans", *_han_fonts()[:1])
+
+
+def _han_fonts() -> list[str]:
+    listed = {font.name for font in font_manager.fontManager.ttflist}
+    return [name for name in HAN_FONTS if name in listed]
 
 
 @cache

@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from torch import Tensor
 
 from minillama.plots.colors import FAINT, SHADES, ink_on
-from minillama.plots.text import as_array, drawable, fonts
+from minillama.plots.text import MISSING, as_array, drawable, fonts
 
 COLUMNS = 80  # letters in a line
 WIDTH, LINE = 8.0, 0.3  # of the picture and of a line of text, in inches
@@ -61,7 +61,7 @@ def token_colors(
             )
             column += width
             position += 1
-    ax.set(xlim=(0, COLUMNS), ylim=(len(lines) - 0.5, -0.5))
+    ax.set(xlim=(-0.2, COLUMNS + 0.2), ylim=(len(lines) - 0.5, -0.5))
     ax.axis("off")
     bar = ax.figure.colorbar(
         ScalarMappable(scale, SHADES), ax=ax, location="bottom", shrink=0.5, aspect=40, pad=0.04
@@ -74,7 +74,7 @@ def token_colors(
 
 def _width(name: str) -> int:
     """Columns that a token takes: one a letter, two a Han character, and a margin."""
-    return sum(2 if ord(c) > 0x2E7F else 1 for c in name) + 1
+    return sum(2 if ord(c) > 0x2E7F or c == MISSING else 1 for c in name) + 1
 
 
 def _lines(names: list[str]) -> list[list[str]]:

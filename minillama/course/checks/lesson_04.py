@@ -7,7 +7,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from minillama.course.checking import Case, Check, Mistake, call
+from minillama.course.checking import Check, Mistake
+from minillama.course.probing import Case, call
 
 MODULE = "course.exercises.lesson_04"
 MASK_AXES = "time keys"
@@ -150,17 +151,17 @@ sliding_window_mask = Check(
         Mistake(
             "sees-the-future",
             "Later keys within the window are allowed too. Distance has a direction here.",
-            {"(0 <= back) & (back < window)": "back.abs() < window"},
+            {"(back >= 0) & (back < window)": "back.abs() < window"},
         ),
         Mistake(
             "no-window",
             "Every earlier key is allowed: the window is not used.",
-            {"(0 <= back) & (back < window)": "0 <= back"},
+            {"(back >= 0) & (back < window)": "back >= 0"},
         ),
         Mistake(
             "not-itself",
             "A query does not see its own key.",
-            {"(0 <= back) & (back < window)": "(0 < back) & (back < window)"},
+            {"(back >= 0) & (back < window)": "(back > 0) & (back < window)"},
         ),
         Mistake(
             "first-queries",

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from minillama.course.checking import Case, Check, Mistake, call, fill
+from minillama.course.checking import Check, Mistake
+from minillama.course.probing import Case, call, fill
 
 rms_norm = Check(
     "RMSNorm",

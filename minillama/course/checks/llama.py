@@ -1,0 +1,234 @@
+"""The check of Llama, against the whole model in float64, text by text."""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from minillama.cache import KVCache
+from minillama.config import ModelConfig
+from minillama.course import oracles
+from minillama.course.checking import Check
+from minillama.course.checks.llama_mistakes import MISTAKES
+from minillama.course.probing import Case, Complaint, call, fill
+
+llama = Check(
+    "Llama",
+    "model",
+    hints={
+        "__init__": "tok_embeddings, layers (an nn.ModuleList of Blocks, each told its number), "
+        "norm, output without bias; then tie_and_tabulate and init_weights.",
+        "forward": "Rows of cos and sin from the cache's position on; the documents' mask; "
+        "embedding, blocks, norm, output. With a cache, note documents, and advance it at the end.",
+        "init_weights": "normal_(std=0.02) for every matrix, but 0.02 / sqrt(2 n_layers) for wo "
+        "and w_down; 1 for the norms.",
+        "tie_and_tabulate": "If tied, output.weight is the embedding's parameter. Register cos and "
+        "sin of rope_tables as buffers that are not saved (persistent=False).",
+        "_apply": "Let nn.Module do its work (super()._apply), then tie_and_tabulate again; return "
+        "self.",
+        "n_parameters": "Add up numel of self.parameters(), which names a shared one once.",
+        "from_pretrained": "load_model of minillama.weights, imported here, does it.",
+        "save_pretrained": "save_model of minillama.weights, imported here, does it.",
+    },
+    mistakes=MISTAKES,
+)
+
+AXES = "batch time vocab_size"
+
+
+def shape(**fields: Any) -> ModelConfig:
+    small = dict(
+        dim=8, n_heads=2, n_kv_heads=1, hidden_dim=12, n_layers=2, vocab_size=11, max_seq_len=8,
+        norm_eps=0.1, rope_theta=5.0, tie_embeddings=False,
+    )  # fmt: skip
+    return ModelConfig.preset("tiny", **(small | fields))
+
+
+def made(Llama: Any, config: ModelConfig) -> tuple[Any, dict[str, Tensor]]:
+    """A model with random weights, and the weights."""
+    w = oracles.draw(oracles.llama_shapes(config))
+    return fill(call(Llama, config), w), w
+
+
+def words(config: ModelConfig, time: int) -> Tensor:
+    return torch.randint(config.vocab_size, (2, time))
+
+
+@llama.probe("one token and blocks that add nothing, by hand")
+def by_hand(Llama: Any) -> Iterator[Case]:
+    config = shape(dim=2, n_heads=1, n_layers=1, hidden_dim=2, vocab_size=2, norm_eps=1e-6)
+    w = {name: torch.zeros(shape) for name, shape in oracles.llama_shapes(config).items()}
+    w |= {name: torch.ones(2) for name, tensor in w.items() if tensor.dim() == 1}
+    w["tok_embeddings.weight"] = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+    w["output.weight"] = torch.tensor([[1.0, 0.0], [0.0, 10.0]])
+    got = call(fill(call(Llama, config), w), torch.tensor([[0]]))
+    # The root mean square of 3 and 4 is 3.5355.
+    example = (
+        "tokens = [[0]], whose embedding is [3, 4], all matrices of the block 0, "
+        "and output.weight = [[1, 0], [0, 10]]"
+    )
+    yield Case(got, torch.tensor([[[0.8485, 11.314]]]), example, AXES, rtol=1e-3)
+
+
+@llama.probe("whole texts give the right logits")
+def whole(Llama: Any) -> Iterator[Case]:
+    for n_layers, n_kv_heads in ((1, 2), (3, 1)):
+        config = shape(n_layers=n_layers, n_kv_heads=n_kv_heads)
+        (model, w), tokens = made(Llama, config), words(config, 6)
+        right = oracles.llama(tokens, w, config).float()
+        example = f"{n_layers} layers, 2 heads and {n_kv_heads} key-value heads"
+        yield Case(call(model, tokens), right, example, AXES, atol=1e-4)
+
+
+@llama.probe("no position sees the future")
+def future(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    (model, w), tokens = made(Llama, config), words(config, 6)
+    right = oracles.llama(tokens, w, config).float()
+    for t in (1, 3, 5):
+        changed = torch.cat((tokens[:, :t], (tokens[:, t:] + 1) % 11), dim=1)
+        got = call(model, changed)
+        example = f"other tokens from position {t} on, for the logits before it"
+        complete = isinstance(got, Tensor) and got.shape == right.shape
+        yield Case(got[:, :t] if complete else got, right[:, :t], example, AXES, atol=1e-4)
+
+
+@llama.probe("a tied output is the embedding")
+def tied(Llama: Any) -> Iterator[Case]:
+    config = shape(tie_embeddings=True)
+    (model, w), tokens = made(Llama, config), words(config, 5)
+    right = oracles.llama(tokens, w, config).float()
+    yield Case(call(model, tokens), right, "tie_embeddings = True", AXES, atol=1e-4)
+
+
+def in_pieces(model: Any, tokens: Tensor, right: Tensor, cuts: list[int]) -> Iterator[Case]:
+    """Read some tokens piece by piece, with a cache; the logits are those of the whole."""
+    cache = KVCache(shape(), batch_size=2)
+    sizes = [b - a for a, b in pairwise(cuts)]
+    for start, end in pairwise(cuts):
+        example = f"pieces of {sizes} tokens with a cache, for positions {start} to {end - 1}"
+        got = call(model, tokens[:, start:end], cache)
+        yield Case(got, right[:, start:end], example, AXES, atol=1e-4)
+        yield Case(cache.position, end, f"{example}, for the cache's position afterwards")
+
+
+@llama.probe("with a cache, token by token, it gives the same")
+def cached(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    (model, w), tokens = made(Llama, config), words(config, 4)
+    right = oracles.llama(tokens, w, config).float()
+    yield from in_pieces(model, tokens, right, [0, 1, 2, 3, 4])
+
+
+@llama.probe("with a cache, in two pieces of any size, it gives the same")
+def two_pieces(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    (model, w), tokens = made(Llama, config), words(config, 6)
+    right = oracles.llama(tokens, w, config).float()
+    for cut in range(1, 6):
+        yield from in_pieces(model, tokens, right, [0, cut, 6])
+    yield from in_pieces(model, tokens, right, [0, 2, 3, 6])
+
+
+@llama.probe("as many tokens as max_seq_len fit")
+def full(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    (model, w), tokens = made(Llama, config), words(config, 8)
+    right = oracles.llama(tokens, w, config).float()
+    example = "8 tokens and max_seq_len = 8"
+    yield Case(call(model, tokens), right, example, AXES, atol=1e-4)
+
+
+@llama.probe("documents packed in a row do not see one another")
+def packed(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    (model, w), tokens = made(Llama, config), words(config, 6)
+    for documents in ([[0, 0, 1, 1, 1, 2], [5, 5, 5, 5, 5, 5]], [[-1, -1, 0, 0, 0, 0], [0, 3] * 3]):
+        got = call(model, tokens, documents=torch.tensor(documents))
+        right = oracles.llama(tokens, w, config, documents).float()
+        yield Case(got, right, f"documents = {documents}", AXES, atol=1e-4)
+
+
+@llama.probe("padding on the left stays unseen as the text goes on in a cache")
+def padded(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    (model, w), tokens = made(Llama, config), words(config, 6)
+    documents, cache = [[0] * 6, [-1, -1, 0, 0, 0, 0]], KVCache(config, batch_size=2)
+    right = oracles.llama(tokens, w, config, documents).float()
+    start = torch.tensor(documents)
+    for at, end, given in ((0, 3, start[:, :3]), (3, 4, start[:, 3:4]), (4, 5, None), (5, 6, None)):
+        got = call(model, tokens[:, at:end], cache, given)
+        example = f"a prompt of which one has 2 tokens of padding, for positions {at} to {end - 1}"
+        yield Case(got, right[:, at:end], example, AXES, atol=1e-4)
+
+
+@llama.probe("the gradients of the weights are right")
+def gradients(Llama: Any) -> Iterator[Case]:
+    for tie in (False, True):
+        config = shape(tie_embeddings=tie)
+        (model, w), tokens = made(Llama, config), words(config, 4)
+        target = torch.randn(2, 4, 11)
+        (call(model, tokens) * target).sum().backward()
+        for tensor in w.values():
+            tensor.requires_grad_()
+        loss = (oracles.llama(tokens, w, config) * target).sum()
+        right = dict(zip(w, torch.autograd.grad(loss, list(w.values())), strict=True))
+        for name, parameter in model.named_parameters():
+            example = f"tie_embeddings = {tie}, for the gradient of {name}"
+            yield Case(parameter.grad, right[name], example, rtol=1e-3, atol=1e-3)
+
+
+@llama.probe("in bfloat16 and back its positions are as exact as before")
+def half(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    (model, w), tokens = made(Llama, config), words(config, 6)
+    model = call(model.bfloat16)
+    right = oracles.llama(tokens, w, config)
+    got = call(model, tokens)
+    yield Case(got, right.bfloat16(), "weights in bfloat16", AXES, 0.2, 0.5)
+    model = fill(call(model.float), w)
+    example = "weights in bfloat16, back in float32, and put in again"
+    yield Case(call(model, tokens), right.float(), example, AXES, atol=1e-4)
+
+
+@llama.probe("what is saved are the weights and nothing else")
+def saved(Llama: Any) -> Iterator[Case]:
+    config = shape()
+    model, w = made(Llama, config)
+    yield Case(sorted(call(model.state_dict)), sorted(w), "a model, for the names it saves")
+
+
+@llama.probe("a new model's weights are drawn as init_weights says")
+def drawn(Llama: Any) -> Iterator[Case]:
+    config = shape(dim=64, hidden_dim=64, n_layers=2, vocab_size=256, tie_embeddings=True)
+    model = call(Llama, config)
+    drawn = dict(model.named_parameters())
+    for name in oracles.llama_shapes(config):
+        if name not in drawn:
+            raise Complaint(f"has no parameter called {name}")
+        parameter = drawn[name]
+        if parameter.dim() == 1:
+            yield Case(parameter, torch.ones(64), f"a new model, for {name}")
+        else:
+            # 2 is the root of twice 2 layers.
+            std = 0.02 / 2 if name.endswith(("wo.weight", "w_down.weight")) else 0.02
+            example = f"a new model of 2 layers, for the standard deviation of {name}"
+            yield Case(parameter.std(), std, example, rtol=0.15)
+    tokens = torch.randint(256, (2, 8))
+    loss = F.cross_entropy(call(model, tokens).flatten(0, 1), torch.randint(256, (16,)))
+    near = bool(abs(loss.item() - math.log(256)) < 0.1)
+    example = f"a new model of 256 tokens, whose loss is {loss:.2f}, for whether that is ln(256)"
+    yield Case(near, True, example)
+
+
+@llama.probe("n_parameters counts every number once")
+def counted(Llama: Any) -> Iterator[Case]:
+    for tie in (True, False):
+        config = shape(tie_embeddings=tie)
+        right = sum(math.prod(shape) for shape in oracles.llama_shapes(config).values())
+        got = call(getattr, call(Llama, config), "n_parameters")
+        yield Case(got, right, f"tie_embeddings = {tie}, for n_parameters")

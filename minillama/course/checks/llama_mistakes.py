@@ -1,0 +1,238 @@
+"""What goes wrong in a Llama."""
+
+from collections.abc import Iterator, Mapping
+
+from minillama.course.checking import Mistake
+
+EMBED = "x = self.tok_embeddings(tokens)"
+LOOP = "            x = block(x, cos, sin, mask, cache)\n"
+ADVANCE = "        if cache is not None:\n            cache.advance(time)\n"
+RETURN = "return self.output(self.norm(x))"
+ROWS = "cos, sin = self.cos[start:end], self.sin[start:end]"
+NOT_LOGITS = (
+    "Probabilities come out. The model gives logits: the loss and the sampler take the softmax "
+    "themselves, and would do it twice."
+)
+OFF_BY_ONE = (
+    "The positions of new tokens are off by one when there is a cache. They go on at the cache's "
+    "position: every distance to the tokens before is wrong by one."
+)
+SAME_AT_START = (
+    "A new model's weights are PyTorch's own first draw. Its embedding is fifty times too large "
+    "for an output that shares it, so the first loss is far above ln(vocab_size): draw all "
+    "matrices with the standard deviation 0.02."
+)
+
+
+def either_way(name: str, why: str, edits: Mapping[str, str]) -> Iterator[Mistake]:
+    """A mistake, of a model that leaves out the mask where it can, and of one that never does."""
+    yield Mistake(name, why, edits)
+    yield Mistake(name, why, {**edits, "elif 1 < time < end:": "else:"})
+
+
+MISTAKES = (
+    Mistake(
+        "no-final-norm",
+        "The last norm is missing. The stream has grown over all blocks, and logits as large "
+        "as that make the model far too sure.",
+        {RETURN: "return self.output(x)"},
+    ),
+    Mistake(
+        "norm-first",
+        "The embedding is normalised before the blocks, where there is no norm of the model's "
+        "own: each block normalises its copies itself. `norm` is the last one.",
+        {EMBED: "x = self.norm(self.tok_embeddings(tokens))", RETURN: "return self.output(x)"},
+    ),
+    Mistake(
+        "embedding-scaled",
+        "The embedding is multiplied by the root of dim, as in 2017. LLaMA takes it as it is.",
+        {EMBED: f"{EMBED} * math.sqrt(self.config.dim)"},
+    ),
+    Mistake(
+        "embedding-normalised-too",
+        "The embedding is normalised before the blocks. LLaMA takes it as it is; only the "
+        "copies that attention and feed-forward read are normalised.",
+        {EMBED: "x = self.norm(self.tok_embeddings(tokens))"},
+    ),
+    Mistake(
+        "not-tied",
+        "The output has weights of its own though tie_embeddings is True. Then the embedding's "
+        "parameter is the output's too: one tensor, learnt from both sides.",
+        {"if self.config.tie_embeddings:": "if False:"},
+    ),
+    Mistake(
+        "always-tied",
+        "The output shares the embedding's weights though tie_embeddings is False.",
+        {"if self.config.tie_embeddings:": "if True:"},
+    ),
+    Mistake(
+        "positions-restart",
+        "With a cache every piece starts at position 0 again. New tokens come after those in "
+        "the cache: their rows of cos and sin begin at its position.",
+        {ROWS: "cos, sin = self.cos[:time], self.sin[:time]"},
+    ),
+    Mistake(
+        "position-off-by-one",
+        OFF_BY_ONE,
+        {ROWS: "back = 1 if start else 0\n"
+         "        cos, sin = self.cos[start - back : end - back], "
+         "self.sin[start - back : end - back]"},
+    ),
+    Mistake(
+        "position-off-by-one",
+        OFF_BY_ONE,
+        {ROWS: "on = 1 if start else 0\n"
+         "        at = (torch.arange(start, end) + on).clamp(max=len(self.cos) - 1)\n"
+         "        cos, sin = self.cos[at], self.sin[at]"},
+    ),
+    Mistake(
+        "positions-from-1",
+        "Positions are counted from 1. Distances are right all the same, but the last token of "
+        "a full context has no row in the tables.",
+        {ROWS: "cos, sin = self.cos[start + 1 : end + 1], self.sin[start + 1 : end + 1]"},
+    ),
+    Mistake(
+        "same-position",
+        "All tokens stand at the same position, so the model cannot tell what came first.",
+        {ROWS: "cos, sin = self.cos[:1].expand(time, -1), self.sin[:1].expand(time, -1)"},
+    ),
+    Mistake(
+        "cache-not-advanced",
+        "The cache's position does not move, so every forward writes over the tokens before.",
+        {ADVANCE: ""},
+    ),
+    *either_way(
+        "cache-advanced-per-layer",
+        "The cache's position moves after every layer. All layers write at the same place: it "
+        "moves once per forward, after the last.",
+        {ADVANCE: "",
+         LOOP: f"{LOOP}            if cache is not None:\n                cache.advance(time)\n"},
+    ),
+    *either_way(
+        "cache-advanced-first",
+        "The cache's position moves before the layers have written. They then write behind a "
+        "gap of zeros, which is seen like text: it moves after the last layer.",
+        {ADVANCE: "",
+         EMBED: f"if cache is not None:\n            cache.advance(time)\n        {EMBED}"},
+    ),
+    *either_way(
+        "cache-dropped",
+        "The blocks do not get the cache, so new tokens see nothing of the text before.",
+        {LOOP: LOOP.replace("mask, cache", "mask, None")},
+    ),
+    Mistake(
+        "layer-numbers-missing",
+        "The blocks are not told their numbers. In a cache they all use the place of layer 0 "
+        "and overwrite one another.",
+        {"Block(config, layer) for": "Block(config) for"},
+    ),
+    Mistake(
+        "one-block-for-all",
+        "The same block stands in every layer. Each layer has weights of its own: make a new "
+        "Block for each.",
+        {"Block(config, layer) for layer in range(config.n_layers)":
+         "[Block(config)] * config.n_layers"},
+    ),
+    Mistake(
+        "blocks-ignored",
+        "What the blocks return is not used: x goes from the embedding straight to the output.",
+        {LOOP: LOOP.replace("x = ", "")},
+    ),
+    Mistake(
+        "last-block-skipped",
+        "The last block is left out.",
+        {"for block in self.layers:": "for block in self.layers[:-1]:"},
+    ),
+    Mistake(
+        "documents-ignored",
+        "The documents make no difference. Texts packed together, and padding, then see one "
+        "another.",
+        {"if documents is not None:": "if False:"},
+    ),
+    Mistake(
+        "future-seen-in-documents",
+        "Inside a document later tokens are seen. With documents too a query sees only what is "
+        "not later than itself.",
+        {"mask = attention_mask(time, documents)":
+         "mask = (documents[:, -time:, None] == documents[:, None])[:, None]"},
+    ),
+    Mistake(
+        "documents-not-noted",
+        "The cache is not told the documents. When the next token comes, it can no longer tell "
+        "what was padding.",
+        {"            documents = cache.update_documents(documents, batch, time)":
+         "            pass"},
+    ),
+    Mistake(
+        "mask-without-the-past",
+        "The mask of a later piece covers only its own tokens. It needs a column for each key "
+        "in the cache as well.",
+        {"causal_mask(time, end, tokens.device)": "causal_mask(time, time, tokens.device)"},
+    ),
+    Mistake("probabilities", NOT_LOGITS, {RETURN: f"{RETURN}.softmax(-1)"}),
+    Mistake("probabilities", NOT_LOGITS, {RETURN: f"{RETURN}.log_softmax(-1)"}),
+    Mistake(
+        "last-position-only",
+        "Only the last position's logits come out. Training needs those of every position.",
+        {RETURN: f"{RETURN}[:, -1:]"},
+    ),
+    Mistake(
+        "last-position-only",
+        "Only the last position's logits come out. Training needs those of every position.",
+        {RETURN: f"{RETURN}[:, -1]"},
+    ),
+    Mistake(
+        "no-output",
+        "The vectors of the stream come out. `output` turns each into a logit for every token.",
+        {RETURN: "return self.norm(x)"},
+    ),
+    Mistake(
+        "output-bias",
+        "The output has a bias. LLaMA has none anywhere.",
+        {"config.vocab_size, bias=False)": "config.vocab_size)"},
+    ),
+    Mistake(
+        "eps-ignored",
+        "The last norm does not use the config's norm_eps. Published models differ in it.",
+        {"RMSNorm(config.dim, config.norm_eps)": "RMSNorm(config.dim, 1e-6)"},
+    ),
+    Mistake(
+        "tables-rounded",
+        "The RoPE tables are rounded with the weights. After `.bfloat16()` neighbouring "
+        "positions of a slow pair are one: compute the tables again, in float32.",
+        {"        super()._apply(fn, recurse)\n        self.tie_and_tabulate()":
+         "        super()._apply(fn, recurse)"},
+    ),
+    Mistake(
+        "tables-saved",
+        "The RoPE tables are saved with the weights, and published files, which have none, no "
+        "longer fit. Register them with persistent=False.",
+        {'"cos", cos, persistent=False': '"cos", cos', '"sin", sin, persistent=False':
+         '"sin", sin'},
+    ),
+    Mistake("pytorchs-first-weights", SAME_AT_START, {"        self.init_weights()\n": ""}),
+    Mistake(
+        "residuals-not-smaller",
+        "wo and w_down are drawn like the others. They write to the stream 2 n_layers times, "
+        "so each gets 0.02 / sqrt(2 n_layers), and the sum starts as large as one.",
+        {"std=0.02 / math.sqrt(2 * self.config.n_layers)": "std=0.02"},
+    ),
+    Mistake(
+        "wrong-matrix-smaller",
+        "The wrong matrix of the feed-forward is drawn smaller. It is the one that writes to "
+        "the stream, w_down.",
+        {'"w_down.weight")': '"w_up.weight")'},
+    ),
+    Mistake(
+        "norms-drawn",
+        "The norms' weights are drawn like matrices, and nearly nothing passes them. They "
+        "start at 1.",
+        {"parameter.fill_(1.0)": "parameter.normal_(std=0.02)"},
+    ),
+    Mistake(
+        "shared-counted-twice",
+        "n_parameters counts a shared embedding twice. It is one set of numbers.",
+        {"parameter.numel() for parameter in self.parameters()":
+         "tensor.numel() for tensor in self.state_dict().values()"},
+    ),
+)  # fmt: skip

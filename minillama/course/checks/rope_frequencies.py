@@ -1,0 +1,284 @@
+"""The checks of RoPE's frequencies, pair by pair in float64."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from minillama.config import ModelConfig, RopeScaling
+from minillama.course import oracles
+from minillama.course.checking import Check, Mistake
+from minillama.course.probing import Case, call
+
+THETA_IGNORED = (
+    "rope_theta of the config is not used. It says how slow the slowest pairs are, and Llama 3's "
+    "is fifty times that of Llama 2: with a wrong one a trained model reads wrong positions."
+)
+EXPONENT_WITHOUT_2 = (
+    "The exponent lacks its 2. Pair i stands for the numbers 2i and 2i + 1 of the original paper, "
+    "so its exponent is 2i / head_dim; with i / head_dim the slow pairs turn far too fast."
+)
+SCALING_IGNORED = (
+    "rope_scaling is not used. A model whose context was stretched by it then sees its far "
+    "positions at angles that it was never trained on."
+)
+EXPONENTS = "torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device)"
+LLAMA3 = RopeScaling("llama3", 8.0, 1.0, 4.0, original_max_seq_len=60)
+
+ntk_theta = Check(
+    "ntk_theta",
+    "rope",
+    hints={
+        "ntk_theta": "rope_theta, unless the scaling is of the kind ntk: then rope_theta times "
+        "factor to the power head_dim / (head_dim - 2).",
+    },
+    mistakes=(
+        Mistake(
+            "ignored",
+            "theta is never raised, so the scaling of the kind ntk does nothing.",
+            {"    # The exponent": "    return config.rope_theta\n    # The exponent"},
+        ),
+        Mistake(
+            "no-exponent",
+            "theta is multiplied by the factor itself. The slowest pair has the exponent "
+            "(head_dim - 2) / head_dim and not 1, so it comes out a little too fast.",
+            {"config.head_dim / (config.head_dim - 2)": "1"},
+        ),
+        Mistake(
+            "exponent-upside-down",
+            "The exponent of the factor stands upside down: it undoes the slowest pair's "
+            "(head_dim - 2) / head_dim, so it is head_dim / (head_dim - 2).",
+            {"config.head_dim / (config.head_dim - 2)": "(config.head_dim - 2) / config.head_dim"},
+        ),
+        Mistake(
+            "power-of-theta-too",
+            "The power is taken of theta too. Only the factor has the exponent.",
+            {
+                "config.rope_theta * config.rope_scaling.factor ** (":
+                "(config.rope_theta * config.rope_scaling.factor) ** ("
+            },
+        ),
+        Mistake(
+            "every-kind",
+            "theta is raised for every kind of scaling. The kinds linear and llama3 divide "
+            "frequencies and leave theta alone, so they would count twice.",
+            {' or config.rope_scaling.kind != "ntk"': ""},
+        ),
+        Mistake(
+            "lowered",
+            "theta is divided, so every pair turns faster. It has to be raised: a larger theta "
+            "means slower pairs and a longer context.",
+            {"config.rope_theta * config": "config.rope_theta / config"},
+        ),
+        Mistake(
+            "model-dim",
+            "The exponent is made of dim, the width of the model. RoPE turns each head by itself: "
+            "it is head_dim.",
+            {"config.head_dim / (config.head_dim - 2)": "config.dim / (config.dim - 2)"},
+        ),
+    ),
+)  # fmt: skip
+
+rope_frequencies = Check(
+    "rope_frequencies",
+    "rope",
+    hints={
+        "rope_frequencies": "One over theta to the power 2i / head_dim for every pair i, in "
+        "float32, with theta from ntk_theta; then divided as the scaling of the kind linear or "
+        "llama3 says.",
+    },
+    mistakes=(
+        Mistake("exponent-without-2", EXPONENT_WITHOUT_2,
+                {EXPONENTS: EXPONENTS.replace("0, config.head_dim, 2", "config.head_dim // 2")}),
+        Mistake(
+            "exponent-doubled",
+            "The exponent has its 2 twice. It goes from 0 to just below 1 in steps of "
+            "2 / head_dim; here it goes on to nearly 2, and the slow pairs hardly turn.",
+            {"exponents / config.head_dim": "2 * exponents / config.head_dim"},
+        ),
+        Mistake(
+            "exponent-reaches-1",
+            "The exponents are spread from 0 to 1. The last one is 1 - 2 / head_dim: they are "
+            "2i / head_dim for i from 0 to head_dim / 2 - 1.",
+            {"exponents / config.head_dim": "exponents / (config.head_dim - 2)"},
+        ),
+        Mistake("theta-ignored", THETA_IGNORED, {"ntk_theta(config)": "10000.0"}),
+        Mistake(
+            "upside-down",
+            "The power is not divided by: pairs turn faster and faster, thousands of radians a "
+            "step. A frequency is one over theta to the power 2i / head_dim.",
+            {"1.0 / ntk_theta(config)": "ntk_theta(config)"},
+        ),
+        Mistake(
+            "slowest-first",
+            "The frequencies stand in the wrong order. The fastest pair, 1 radian a position, is "
+            "the first: trained weights expect their pairs in this order.",
+            {"(exponents / config.head_dim)": "(exponents.flip(0) / config.head_dim)"},
+        ),
+        Mistake(
+            "turns-for-radians",
+            "The frequencies are multiplied by 2 pi. They are already radians per position: the "
+            "first pair turns 1 radian, not a whole circle, which would change nothing.",
+            {"frequencies = 1.0 /": "frequencies = 2 * math.pi /"},
+        ),
+        Mistake(
+            "model-dim",
+            "The exponents are made of dim, the width of the model. Every head is turned by "
+            "itself, so there are head_dim / 2 pairs.",
+            {EXPONENTS: EXPONENTS.replace("head_dim", "dim"),
+             "(exponents / config.head_dim)": "(exponents / config.dim)"},
+        ),
+        *(
+            Mistake(
+                "one-for-every-number",
+                "There is a frequency for each of head_dim numbers. The two of a pair turn "
+                "together, so there is one for each pair: head_dim / 2.",
+                {"1.0 / ntk_theta(config) ** (exponents / config.head_dim)":
+                 f"(1.0 / ntk_theta(config) ** (exponents / config.head_dim)).{twice}"},
+            )
+            for twice in ("repeat(2)", "repeat_interleave(2)")
+        ),
+        Mistake(
+            "scaling-ignored",
+            SCALING_IGNORED,
+            {"    scaling = config.rope_scaling": "    scaling = None",
+             "ntk_theta(config)": "config.rope_theta"},
+        ),
+        Mistake(
+            "ntk-without-exponent",
+            "For the kind ntk theta is multiplied by the factor itself. The slowest pair then "
+            "slows by less than the factor: the power head_dim / (head_dim - 2) is missing.",
+            {"ntk_theta(config)":
+             "(config.rope_theta * (config.rope_scaling.factor if config.rope_scaling "
+             'and config.rope_scaling.kind == "ntk" else 1))'},
+        ),
+        Mistake(
+            "linear-everywhere",
+            "Every kind of scaling divides all frequencies by the factor. Only the kind linear "
+            "does: llama3 leaves the fast pairs alone, which tell neighbours apart.",
+            {'scaling and scaling.kind == "linear"': "scaling",
+             "ntk_theta(config)": "config.rope_theta"},
+        ),
+        Mistake(
+            "factor-multiplied",
+            "Frequencies are multiplied by the factor, so the context shrinks. Slower pairs reach "
+            "further: divide.",
+            {"return frequencies / scaling.factor": "return frequencies * scaling.factor",
+             "(1 - keep) * frequencies / scaling.factor":
+             "(1 - keep) * frequencies * scaling.factor"},
+        ),
+        Mistake(
+            "turns-without-2-pi",
+            "The turns of the kind llama3 lack the 2 pi: a pair turns once when its angle has "
+            "grown by 2 pi, so turns are tokens times frequency over 2 pi.",
+            {" / (2 * math.pi)": ""},
+        ),
+        Mistake(
+            "bands-swapped",
+            "The kind llama3 slows the fast pairs and keeps the slow ones. It is the other way: "
+            "pairs that turn often within the old context are kept.",
+            {"keep * frequencies + (1 - keep)": "(1 - keep) * frequencies + keep"},
+        ),
+        *(
+            Mistake(
+                "no-blend",
+                "The kind llama3 has no middle: pairs between low_freq_factor and "
+                "high_freq_factor turns are a blend of kept and slowed, by their share of turns.",
+                {"((turns - low) / (high - low)).clamp(0, 1)": f"(turns > {edge}).float()"},
+            )
+            for edge in ("low", "high")
+        ),
+        Mistake(
+            "blend-by-wavelength",
+            "The blend of the kind llama3 goes by wavelengths. It is even in the number of turns, "
+            "one over the wavelength.",
+            {"((turns - low) / (high - low)).clamp(0, 1)":
+             "((1 / low - 1 / turns) / (1 / low - 1 / high)).clamp(0, 1)"},
+        ),
+        Mistake(
+            "new-context",
+            "The kind llama3 counts turns within the new max_seq_len. It is the old context that "
+            "decides which angles the model has seen: original_max_seq_len.",
+            {"scaling.original_max_seq_len *": "config.max_seq_len *"},
+        ),
+    ),
+)  # fmt: skip
+
+
+def shape(head_dim: int, **fields: Any) -> ModelConfig:
+    """A config with two heads of that width."""
+    return ModelConfig.preset("tiny", dim=2 * head_dim, n_heads=2, **fields)
+
+
+@ntk_theta.probe("the other kinds keep rope_theta")
+def other_kinds(ntk_theta: Any) -> Iterator[Case]:
+    yield Case(
+        call(ntk_theta, shape(8, rope_theta=500.0)), 500.0, "rope_theta = 500 and no scaling"
+    )
+    for scaling in (RopeScaling("linear", 4.0), LLAMA3):
+        config = shape(8, rope_theta=500.0, rope_scaling=scaling)
+        yield Case(call(ntk_theta, config), 500.0, f"rope_theta = 500 and scaling {scaling.kind!r}")
+
+
+@ntk_theta.probe("the slowest pair turns slower by exactly the factor")
+def slowest(ntk_theta: Any) -> Iterator[Case]:
+    # Its exponent is 2 / 4: the root of theta has to grow by 3, so theta by 9.
+    config = shape(4, rope_theta=100.0, rope_scaling=RopeScaling("ntk", 3.0))
+    yield Case(call(ntk_theta, config), 900.0, "rope_theta = 100, factor = 3 and head_dim = 4")
+    for head_dim, factor in ((8, 2.0), (64, 5.0)):
+        config = shape(head_dim, rope_theta=500.0, rope_scaling=RopeScaling("ntk", factor))
+        exponent = (head_dim - 2) / head_dim
+        slower = float(call(ntk_theta, config)) ** exponent / 500.0**exponent
+        yield Case(slower, factor, f"head_dim = {head_dim} and factor = {factor}, for the pace")
+
+
+def frequencies(config: ModelConfig) -> Tensor:
+    return torch.tensor(oracles.frequencies(config))
+
+
+@rope_frequencies.probe("two pairs, by hand")
+def two_pairs(rope_frequencies: Any) -> Iterator[Case]:
+    yield Case(
+        call(rope_frequencies, shape(4, rope_theta=10000.0)),
+        torch.tensor([1.0, 0.01]),
+        "head_dim = 4 and rope_theta = 10000",
+        "pairs",
+    )
+
+
+@rope_frequencies.probe("rope_theta and head_dim decide the paces")
+def paces(rope_frequencies: Any) -> Iterator[Case]:
+    for head_dim, theta in ((8, 500.0), (16, 1e6)):
+        config = shape(head_dim, rope_theta=theta)
+        example = f"head_dim = {head_dim} and rope_theta = {theta:g}"
+        yield Case(call(rope_frequencies, config), frequencies(config), example, "pairs", atol=1e-9)
+
+
+def scaled_case(rope_frequencies: Any, scaling: RopeScaling, example: str) -> Case:
+    config = shape(16, max_seq_len=100, rope_scaling=scaling)
+    got = call(rope_frequencies, config)
+    return Case(got, frequencies(config), f"head_dim = 16 and {example}", "pairs", atol=1e-9)
+
+
+@rope_frequencies.probe("linear scaling divides every frequency")
+def linear(rope_frequencies: Any) -> Iterator[Case]:
+    yield scaled_case(rope_frequencies, RopeScaling("linear", 4.0), "linear scaling by 4")
+
+
+@rope_frequencies.probe("ntk scaling slows the slowest pair by the factor and keeps the fastest")
+def ntk(rope_frequencies: Any) -> Iterator[Case]:
+    yield scaled_case(rope_frequencies, RopeScaling("ntk", 5.0), "ntk scaling by 5")
+
+
+@rope_frequencies.probe("llama3 scaling keeps the fast, slows the slow, and blends between")
+def llama3(rope_frequencies: Any) -> Iterator[Case]:
+    yield scaled_case(
+        rope_frequencies, LLAMA3, "llama3 scaling by 8 from 60 tokens, kept from 4 turns up, "
+        "slowed from 1 turn down"
+    )  # fmt: skip
+    scaling = RopeScaling("llama3", 2.0, 0.5, 20.0, original_max_seq_len=400)
+    yield scaled_case(
+        rope_frequencies, scaling, "llama3 scaling by 2 from 400 tokens, kept from 20 turns up, "
+        "slowed from half a turn down"
+    )  # fmt: skip

@@ -1,0 +1,195 @@
+"""Lessons with widgets, opened in JupyterLab in a browser, run, and used with mouse and keyboard.
+
+Skipped where there is no Chromium or no playwright; with MINILLAMA_BROWSER=required, failing there.
+"""
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+from lab import Notebook, Server, open_browser, require_browser
+from nbformat.v4 import new_code_cell, new_notebook
+
+from minillama.course.notebooks import read_notebook, tidy, write_notebook
+
+LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A function that opens a notebook from its path. One server and one browser for all."""
+    require_browser()
+    server = Server(tmp_path_factory.mktemp("lab"))
+    try:
+        with open_browser() as browser:
+
+            def open_notebook(source):
+                notebook = read_notebook(source)
+                for cell in notebook.cells:
+                    if cell.cell_type == "code":  # what is there later has been run here
+                        cell.outputs, cell.execution_count = [], None
+                write_notebook(server.notebooks / source.name, notebook)
+                page = browser.new_page(viewport={"width": 1280, "height": 1000})
+                return Notebook(server, page, source.name)
+
+            yield open_notebook
+    finally:
+        server.close()
+
+
+def test_without_a_browser_the_tests_are_skipped_or_fail_where_one_is_required(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("MINILLAMA_BROWSER", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"no Chromium|playwright is not"):
+        require_browser()
+    monkeypatch.setenv("MINILLAMA_BROWSER", "required")
+    with pytest.raises(pytest.fail.Exception, match="MINILLAMA_BROWSER=required"):
+        require_browser()
+
+
+# The machinery, on a notebook that is right and then wrong.
+
+SLIDER = """import ipywidgets
+
+slider, text = ipywidgets.IntSlider(2, 0, 10), ipywidgets.Text()
+view, echo = ipywidgets.HTML("<b>2</b>"), ipywidgets.HTML("")
+def square(change):
+    view.value = f"<b>{change['new'] ** 2}</b>"
+slider.observe(square, "value")
+text.observe(lambda change: setattr(echo, "value", change["new"][::-1]), "value")
+bad, worse = ipywidgets.Button(description="Bad"), ipywidgets.Button(description="Worse")
+bad.on_click(lambda button: 1 / 0)
+def write(button):
+    import sys
+    print("careful", file=sys.stderr)
+worse.on_click(write)
+ipywidgets.VBox([slider, view, text, echo, bad, worse])"""
+
+
+def make(folder, *sources):
+    path = folder / "small.ipynb"
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    write_notebook(path, tidy(notebook))
+    return path
+
+
+def test_a_small_notebook_is_run_and_used(lab, tmp_path):
+    much = "print('a line\\n' * 20)"
+    notebook = lab(make(tmp_path, *[much] * 30, SLIDER, *[much] * 10, "import time\ntime.sleep(1)"))
+    notebook.run_all()
+    output = notebook.output_of("ipywidgets")
+    view, echo = output.locator(".widget-html-content").all()
+    notebook.expect(view, "2")
+    slider = output.locator(".widget-slider")
+    places = (0.7, 0.4, 1.0)
+    notebook.changes_at_once(view, *[partial(notebook.drag, slider, place) for place in places])
+    notebook.expect(view, "100")
+    box = output.get_by_role("textbox")
+    notebook.changes_at_once(echo, lambda: box.fill("ab"), lambda: box.fill("abc"))
+    notebook.expect(echo, "cba")
+    notebook.patience = 0.3
+    with pytest.raises(AssertionError, match="the view does not change"):
+        notebook.changes_at_once(echo, lambda: notebook.page.mouse.move(5, 5))
+    notebook.check()
+
+    for button, words in [("Bad", "ZeroDivisionError"), ("Worse", "careful")]:
+        output.get_by_role("button", name=button).click()
+        notebook.page.wait_for_timeout(500)
+        with pytest.raises(AssertionError, match=words):
+            notebook.check()
+        notebook.complaints.clear()
+    notebook.page.evaluate("setTimeout(() => { throw new Error('of the page') })")
+    notebook.page.evaluate("console.error('said aloud')")
+    notebook.page.wait_for_timeout(200)
+    assert len(notebook.complaints) == 2, notebook.complaints
+    notebook.close()
+
+
+# The lessons
+
+
+def use_playground(notebook, view):
+    """Type a prompt, drag a slider, write, stop, and change the language."""
+    prompt, text = view.get_by_label("prompt"), view.locator(".minillama-text")
+    write, stop = (view.get_by_role("button", name=name) for name in ("Write", "Stop"))
+    status = view.locator(".minillama-status")
+    warmth = view.locator(".widget-slider", has_text="temperature")
+    notebook.drag(warmth, 0.0)
+    notebook.expect(warmth.locator(".widget-readout"), r"0\.00")
+
+    prompt.fill("Mia had a red ball.")
+    notebook.changes_at_once(text, write.click)
+    finished = r"(The end|As long as .*): \d+ tokens, .*"
+    notebook.expect(status, finished)
+    assert text.inner_text().startswith("Mia had a red ball.")
+    assert len(text.inner_text()) > 60
+
+    prompt.fill("Tom had a blue")
+    notebook.changes_at_once(text, lambda: prompt.press("Enter"))
+    stop.dispatch_event("click")  # it may have written all by now, and stopping is no error then
+    notebook.expect(status, f"Stopped.*|{finished}")
+    notebook.expect(text, "Tom had a blue.*")
+    assert write.is_enabled() and stop.is_disabled()
+
+    look = "element => element.value"
+    languages = [view.get_by_role("button", name=name) for name in ("中文", "English", "中文")]
+    notebook.changes_at_once(prompt, *[button.click for button in languages], look=look)
+    notebook.changes_at_once(text, write.click)
+    notebook.expect(text, "从前.*。.*")
+
+
+def use_explorer(notebook, view):
+    """Point at tokens, click one, and drag to another layer and head."""
+    tokens, drawn = view.locator(".minillama-tokens button"), view.locator(".widget-html-content")
+    shown = "element => getComputedStyle(element).display"
+    first, second = view.locator(".minillama-top-1"), view.locator(".minillama-top-2")
+    assert not first.is_visible() and not second.is_visible()
+    notebook.changes_at_once(first, tokens.nth(1).hover, tokens.nth(2).hover, look=shown)
+    assert second.is_visible() and not first.is_visible()
+
+    chosen = view.locator(".minillama-top >> visible=true")
+    tokens.nth(1).click()
+    notebook.page.mouse.move(5, 5)
+    notebook.expect(chosen, "token 1, .*looks most at.*")
+    for name in ("layer", "head"):
+        slider = view.locator(".widget-slider", has_text=name)
+        notebook.drag(slider, 0.0)
+        notebook.expect(slider.locator(".widget-readout"), "0")
+        drags = [partial(notebook.drag, slider, share) for share in (1.0, 0.5, 0.0)]
+        notebook.changes_at_once(drawn, *drags)
+    assert chosen.count() == 1
+
+
+# What is done with the widget that a call in a lesson displays.
+USES = {
+    "widgets.playground(": use_playground,
+    "widgets.attention_explorer(": use_explorer,
+}
+
+
+def calls(lesson):
+    """The calls of `minillama.widgets` in a lesson's code, such as `widgets.playground(`."""
+    cells = read_notebook(lesson).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    return re.findall(r"\bwidgets\.\w+\(", code)
+
+
+INTERACTIVE = [lesson for lesson in LESSONS if calls(lesson)]
+
+
+@pytest.mark.parametrize("lesson", INTERACTIVE, ids=lambda lesson: lesson.stem)
+def test_a_lesson_runs_and_its_widgets_answer(lesson, lab):
+    untested = set(calls(lesson)) - USES.keys()
+    assert not untested, f"say in USES how {', '.join(untested)} is used"
+    notebook = lab(lesson)
+    notebook.run_all()
+    for call in calls(lesson):
+        USES[call](notebook, notebook.output_of(call))
+        notebook.check()
+    notebook.close()
+
+
+@pytest.mark.parametrize("call", USES)
+def test_a_widget_of_which_there_is_no_lesson_has_no_test(call):
+    assert any(call in calls(lesson) for lesson in INTERACTIVE)

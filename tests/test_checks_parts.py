@@ -1,0 +1,645 @@
+"""Answers to the checks of the model's parts as others write them: from scratch, in other words.
+
+`flaw` is None in a right answer; each flaw is a mistake that must be found and named.
+"""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from minillama.course.checks import CHECKS
+from minillama.course.probing import BLANK
+from minillama.model import Block as packages_block
+from minillama.norm import RMSNorm
+from minillama.rope import apply_rope as packages_rope
+
+pytestmark = pytest.mark.usefixtures("as_readers_run")
+
+
+def freqs(flaw):
+    """Frequencies pair by pair, in Python."""
+
+    def rope_frequencies(cfg, device=None):
+        out, width = [], cfg.dim if flaw == "model-dim" else cfg.head_dim
+        base = 10_000.0 if flaw == "theta-ignored" else cfg.rope_theta
+        kind = None if cfg.rope_scaling is None or flaw == "scaling-ignored" else cfg.rope_scaling
+        if kind and kind.kind == "ntk":
+            power = 1 if flaw == "ntk-without-exponent" else width / (width - 2)
+            base = base * kind.factor**power
+        for i in range(width // 2):
+            step = {"exponent-without-2": 1, "exponent-doubled": 4}.get(flaw, 2)
+            w = base ** (-step * i / width)
+            if flaw == "turns-for-radians":
+                w *= 2 * math.pi
+            if kind and kind.kind == "linear":
+                w = w * kind.factor if flaw == "factor-multiplied" else w / kind.factor
+            if kind and kind.kind == "llama3":
+                old = cfg.max_seq_len if flaw == "new-context" else kind.original_max_seq_len
+                turns = old * w if flaw == "turns-without-2-pi" else old * w / (2 * math.pi)
+                s = (turns - kind.low_freq_factor) / (kind.high_freq_factor - kind.low_freq_factor)
+                s = min(1.0, max(0.0, s))
+                if flaw == "no-blend":
+                    s = float(s >= 1)
+                s = 1 - s if flaw == "bands-swapped" else s
+                slow = w * kind.factor if flaw == "factor-multiplied" else w / kind.factor
+                w = s * w + (1 - s) * slow
+            out.append(w)
+        if flaw == "slowest-first":
+            out.reverse()
+        if flaw == "one-for-every-number":
+            out = out + out
+        return torch.tensor(out, device=device)
+
+    return rope_frequencies
+
+
+FREQS = """exponent-without-2 exponent-doubled theta-ignored model-dim scaling-ignored bands-swapped
+ntk-without-exponent turns-for-radians factor-multiplied new-context turns-without-2-pi no-blend
+slowest-first one-for-every-number""".split()
+
+
+def tables(flaw):
+    """Both tables from a power of a unit complex number."""
+
+    def rope_tables(cfg, device=None):
+        plain = {"theta-ignored": "theta-ignored", "exponent-without-2": "exponent-without-2"}
+        w = freqs(plain.get(flaw, flaw if flaw == "scaling-ignored" else None))(cfg, device)
+        t = torch.arange(cfg.max_seq_len, device=device) + (flaw == "starts-at-1")
+        if flaw == "one-short":
+            t = t[:-1]
+        phase = torch.einsum("t,i->ti", t.float(), w) * (-1 if flaw == "backwards" else 1)
+        if flaw == "doubled":
+            phase = torch.cat([phase, phase], -1)
+        z = torch.polar(torch.ones_like(phase), phase)
+        pair = (z.imag, z.real) if flaw == "swapped" else (z.real, z.imag)
+        return tuple(p.T for p in pair) if flaw == "transposed" else pair
+
+    return rope_tables
+
+
+TABLES = """theta-ignored exponent-without-2 scaling-ignored starts-at-1 backwards doubled swapped
+one-short transposed""".split()
+
+
+def rope(flaw, style="rotate_half"):
+    """Hugging Face's rotate_half, or complex numbers."""
+
+    def apply_rope(x, c, s):
+        if flaw == "in-place":
+            h = x.shape[-1] // 2
+            x1 = x[..., :h].clone()
+            x[..., :h] = x1 * c - x[..., h:] * s
+            x[..., h:] = x[..., h:] * c + x1 * s
+            return x
+        if flaw == "heads-for-time":
+            c, s = c.unsqueeze(1), s.unsqueeze(1)
+        if flaw == "backwards":
+            s = -s
+        if flaw == "swapped":
+            c, s = s, c
+        if flaw == "position-off-by-one":
+            c, s = torch.cat([c[-1:], c[:-1]]), torch.cat([s[-1:], s[:-1]])
+        if flaw == "one-angle-for-all":
+            c, s = c[0], s[0]
+        if flaw == "interleaved":
+            z = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)).contiguous())
+            return torch.view_as_real(z * torch.complex(c, s)).flatten(-2).to(x.dtype)
+        if style == "complex":
+            h = x.shape[-1] // 2
+            z = torch.complex(x[..., :h].float(), x[..., h:].float()) * torch.complex(c, s)
+            return torch.cat([z.real, z.imag], -1).to(x.dtype)
+        cos, sin = torch.cat([c, c], -1), torch.cat([s, s], -1)
+        if flaw == "half-turned":
+            cos, sin = torch.cat([c, c * 0 + 1], -1), torch.cat([s, s * 0], -1)
+        if style == "low precision":
+            cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+        a, b = x.chunk(2, -1)
+        rotated = torch.cat([b if flaw == "not-a-rotation" else -b, a], -1)
+        out = x * cos + rotated * sin
+        return out if flaw == "float32-out" else out.to(x.dtype)
+
+    return apply_rope
+
+
+ROPE = """in-place heads-for-time position-off-by-one backwards swapped one-angle-for-all
+interleaved half-turned not-a-rotation float32-out""".split()
+
+
+def scores_to_weights(flaw, q, k, mask, width=None):
+    """Everything between queries, keys and weights, written out."""
+    T, S = q.size(-2), k.size(-2)
+    root = {
+        "not-scaled": 1.0,
+        "scaled-after-softmax": 1.0,
+        "scaled-by-dim": q.size(-1),
+        "scaled-up": q.size(-1) ** -0.5,
+        "scaled-by-time": T**0.5,
+        "scaled-by-model-dim": (width or 1) ** 0.5,
+    }.get(flaw, q.size(-1) ** 0.5)
+    att = torch.einsum("...td,...sd->...ts", q, k) / root
+    if flaw == "queries-for-keys":
+        att = torch.einsum("...td,...sd->...st", q, k) / root
+    shift = {"one-future": 1, "not-causal": S}.get(flaw, -str(flaw).startswith("hides-itself"))
+    hidden = torch.ones(T, S).triu(1 + S - T + shift).bool()
+    if flaw == "queries-taken-for-first":
+        hidden = torch.ones(T, S).triu(1).bool()
+    if mask is not None and flaw != "mask-ignored":
+        hidden = hidden | ~mask if flaw == "mask-and-causal" else ~mask
+    if flaw == "mask-inverted":
+        hidden = ~hidden
+    if flaw == "mask-added":
+        att = att + (~hidden).to(att.dtype)
+    elif flaw != "mask-after-softmax":
+        soft = flaw in (None, "hides-itself(softly)", "softmax-over-queries")
+        value = 0.0 if flaw == "mask-with-0" else -1e9 if soft else float("-inf")
+        att = torch.where(hidden, torch.full_like(att, value), att)
+    axis = {"softmax-over-queries": -2, "softmax-over-heads": 1}.get(flaw, -1)
+    if flaw == "overflows":
+        att = torch.exp(att)
+        att = att / att.sum(axis, keepdim=True)
+    else:
+        att = F.softmax(att, axis)
+    if flaw == "hides-itself(but-not-nan)":
+        att = att.nan_to_num(0.0)
+    if flaw == "mask-after-softmax":
+        att = att.masked_fill(hidden, 0.0)
+    return att / q.size(-1) ** 0.5 if flaw == "scaled-after-softmax" else att
+
+
+SCORES = """not-scaled scaled-after-softmax scaled-by-dim scaled-up scaled-by-time queries-for-keys
+hides-itself hides-itself(softly) hides-itself(but-not-nan)
+one-future not-causal queries-taken-for-first mask-ignored
+mask-and-causal mask-inverted mask-added mask-with-0 mask-after-softmax softmax-over-queries
+softmax-over-heads overflows""".split()
+
+
+def weights(flaw):
+    def attention_weights(q, k, mask=None):
+        return scores_to_weights(flaw, q, k, mask)
+
+    return attention_weights
+
+
+def attends(flaw, heads_as="repeat"):
+    """For `attend`, and with shared heads for the two others."""
+
+    def attend(query, key, value, mask=None):
+        if heads_as == "sdpa":
+            T, S = query.size(-2), key.size(-2)
+            mask = torch.ones(T, S).tril(S - T).bool() if mask is None else mask
+            return F.scaled_dot_product_attention(
+                query, key, value, mask, enable_gqa=query.dim() == 4
+            )
+        if query.dim() == 4:
+            g = query.size(1) // key.size(1)
+            if flaw == "tiled-heads":
+                key, value = key.repeat(1, g, 1, 1), value.repeat(1, g, 1, 1)
+            else:
+                key, value = key.repeat_interleave(g, 1), value.repeat_interleave(g, 1)
+        att = scores_to_weights(flaw, query, key, mask)
+        if flaw == "weights-transposed":
+            att = att.mT
+        return torch.matmul(att, key if flaw == "keys-for-values" else value)
+
+    return attend
+
+
+def only_four_axes(q, k, v, mask=None):
+    _, _, t, _ = q.shape
+    scores = q @ k.transpose(2, 3)  # and not scaled
+    mask = torch.tril(torch.ones(t, k.shape[2])).bool() if mask is None else mask
+    return torch.softmax(scores.masked_fill(~mask, -torch.inf), dim=3) @ v
+
+
+def causal(flaw):
+    def causal_mask(T, S, device=None):
+        if flaw == "numbers":
+            return torch.tril(torch.ones(T, S, device=device), S - T)
+        square = torch.ones(S, S, device=device)
+        square = {
+            "hides-itself": lambda: square.tril(-1),
+            "one-future": lambda: square.tril(1),
+            "backwards": lambda: square.triu(),
+            "inverted": lambda: square.triu(1),
+        }.get(flaw, square.tril)().bool()
+        if flaw == "queries-taken-for-first":
+            return square[:T]
+        return square if flaw == "square" else square[-T:]
+
+    return causal_mask
+
+
+CAUSAL = "numbers hides-itself one-future backwards inverted queries-taken-for-first square".split()
+
+
+def documents(flaw):
+    def attention_mask(T, docs):
+        B, S = docs.shape
+        m = torch.zeros(B, 1, T, S, dtype=torch.bool)
+        for b in range(B):
+            ids = docs[0 if flaw == "first-row-for-all" else b].tolist()
+            for t in range(T):
+                p = t if flaw == "queries-taken-for-first" else S - T + t
+                for s in range(S):
+                    ok = s <= p + (flaw == "one-future") - (flaw == "hides-itself")
+                    ok = True if flaw == "future-seen" else ok
+                    near = ids[s] == ids[p] or flaw == "documents-ignored"
+                    near = near or (flaw == "padding-seen" and ids[s] == -1)
+                    near = near and not (flaw == "padding-sees-nothing" and ids[s] == -1)
+                    m[b, 0, t, s] = ok and near
+        if flaw == "no-head-axis":
+            return m.squeeze(1)
+        return ~m if flaw == "inverted" else m
+
+    return attention_mask
+
+
+DOCUMENTS = """first-row-for-all queries-taken-for-first one-future hides-itself future-seen
+documents-ignored padding-seen padding-sees-nothing no-head-axis inverted""".split()
+
+
+def repeats(flaw):
+    def repeat_heads(x, n_heads):
+        b, kv, s, d = x.shape
+        g = n_heads // kv
+        if flaw == "tiled-heads":
+            return torch.cat([x] * g, 1)
+        if flaw == "n-heads-of-each":
+            return x.repeat_interleave(n_heads, dim=1)
+        if flaw == "reshaped-across-keys":
+            return x[:, :, :, None].expand(b, kv, s, g, d).reshape(b, n_heads, s, d)
+        if flaw == "not-repeated":
+            return x
+        return x.unsqueeze(2).expand(b, kv, g, s, d).flatten(1, 2)
+
+    return repeat_heads
+
+
+REPEATS = "tiled-heads n-heads-of-each reshaped-across-keys not-repeated".split()
+
+
+def attention(flaw):
+    """Meta's style: view, transpose, repeat, and rotation written out."""
+
+    class Attention(nn.Module):
+        def __init__(self, cfg, layer=0):
+            super().__init__()
+            self.cfg, self.number = cfg, layer
+            inner, bias = cfg.n_heads * cfg.head_dim, flaw == "biases"
+            kv = cfg.n_heads if flaw == "kv-heads-ignored" else cfg.n_kv_heads
+            self.wo = nn.Linear(inner, cfg.dim, bias=bias)
+            self.wv = nn.Linear(cfg.dim, kv * cfg.head_dim, bias=bias)
+            self.wk = nn.Linear(cfg.dim, kv * cfg.head_dim, bias=bias)
+            self.wq = nn.Linear(cfg.dim, inner, bias=bias)
+
+        def cut(self, y):
+            B, T, _ = y.shape
+            d = self.cfg.head_dim
+            if flaw == "view-without-transpose":
+                return y.view(B, -1, T, d)
+            if flaw == "heads-cut-wrongly":
+                return y.view(B, T, d, -1).permute(0, 3, 1, 2)
+            return y.view(B, T, -1, d).transpose(1, 2)
+
+        def forward(self, x, cos, sin, mask=None, cache=None):
+            (B, T, D), layer = x.shape, 0 if flaw == "layer-ignored" else self.number
+            turn = rope(
+                {"turned-backwards": "backwards", "neighbours-turned": "interleaved"}.get(flaw)
+            )
+            if flaw and flaw.startswith("turned-before"):
+                turn = packages_rope
+            if flaw == "turned-before-the-split":
+                q, k = self.cut(turn(self.wq(x), cos, sin)), self.cut(turn(self.wk(x), cos, sin))
+            else:
+                q, k = self.cut(self.wq(x)), self.cut(self.wk(x))
+            v = self.cut(self.wk(x) if flaw == "values-from-keys" else self.wv(x))
+            if flaw == "turned-before-the-transpose":
+                q = turn(q.transpose(1, 2), cos, sin).transpose(1, 2)
+                k = turn(k.transpose(1, 2), cos, sin).transpose(1, 2)
+            elif flaw not in ("not-turned", "turned-before-the-split"):
+                if flaw != "only-k-turned":
+                    q = turn(q, cos, sin)
+                if flaw not in ("only-q-turned", "turned-after-the-cache"):
+                    k = turn(k, cos, sin)
+                if flaw == "values-turned-too":
+                    v = turn(v, cos, sin)
+            if cache is not None and flaw != "cache-ignored":
+                both = cache.update(layer, k, v)
+                k, v = (k, v) if flaw == "cache-not-read" else both
+                if flaw == "cache-advanced":
+                    cache.advance(T)
+            if flaw in ("turned-after-the-cache", "turned-again") and (
+                cache is not None or flaw == "turned-after-the-cache"
+            ):
+                k = turn(k, cos, sin)
+            g = self.cfg.n_heads // k.shape[1]
+            spread = (lambda y: y.repeat(1, g, 1, 1)) if flaw == "tiled-heads" else (
+                lambda y: y.repeat_interleave(g, 1)
+            )  # fmt: skip
+            out = scores_to_weights(flaw, q, spread(k), mask, D) @ spread(v)
+            if flaw == "heads-merged-wrongly":
+                out = out.permute(0, 2, 3, 1).reshape(B, T, -1)
+            elif flaw == "heads-not-merged":
+                out = out.reshape(B, T, -1)
+            else:
+                out = out.transpose(1, 2).reshape(B, T, -1)
+            return out if flaw == "no-output-matrix" else self.wo(out)
+
+    return Attention
+
+
+ATTENTION = [*SCORES, "scaled-by-model-dim"]
+ATTENTION += """tiled-heads view-without-transpose heads-cut-wrongly turned-backwards not-turned
+neighbours-turned turned-before-the-split turned-before-the-transpose only-q-turned only-k-turned
+turned-after-the-cache turned-again values-turned-too values-from-keys cache-ignored cache-not-read
+cache-advanced layer-ignored heads-merged-wrongly heads-not-merged no-output-matrix biases
+kv-heads-ignored""".split()
+
+
+def lists(flaw):
+    """A cache of growing lists, without any table."""
+
+    class KVCache:
+        def __init__(self, cfg, batch_size, max_seq_len=None, dtype=torch.float32, device=None):
+            self.room = max_seq_len or cfg.max_seq_len
+            if self.room > cfg.max_seq_len:
+                raise RuntimeError("no")
+            self.store = [None] * cfg.n_layers
+            self.position, self.dtype, self.batch, self.docs = 0, dtype, batch_size, None
+
+        def check(self, n, batch):
+            if flaw != "too-much-accepted" and self.position + n > self.room:
+                raise IndexError("full")
+            if flaw != "any-batch-accepted" and batch != self.batch:
+                raise IndexError("batch")
+
+        def update(self, layer, k, v):
+            self.check(k.shape[2], k.shape[0])
+            layer = 0 if flaw == "layer-ignored" else layer
+            new = [k.to(self.dtype), (k if flaw == "values-are-keys" else v).to(self.dtype)]
+            if self.store[layer] is None:
+                self.store[layer] = new
+            else:
+                p = 10**6 if flaw == "cannot-forget" else self.position
+                p = 0 if flaw == "written-at-0" else p
+                pairs = [(old[:, :, :p], n) for old, n in zip(self.store[layer], new, strict=True)]
+                if flaw == "new-first":
+                    pairs = [(n, old) for old, n in pairs]
+                self.store[layer] = [torch.cat(pair, 2) for pair in pairs]
+            if flaw == "advanced-per-layer":
+                self.position += k.shape[2]
+            if flaw == "only-new-returned":
+                return k, v
+            out = self.store[layer]
+            out = out if flaw == "own-dtype-returned" else [t.to(k.dtype) for t in out]
+            return out[::-1] if flaw == "keys-and-values-swapped" else tuple(out)
+
+        def update_documents(self, documents, batch, time):
+            self.check(time, batch)
+            if documents is None and (self.docs is None or flaw == "documents-none-forgotten"):
+                return None
+            before = torch.zeros(batch, self.position, dtype=torch.long)
+            if self.docs is not None:
+                before = self.docs[:, : self.position]
+            if documents is None:
+                documents = torch.full((batch, time), -1 if flaw == "none-is-padding" else 0)
+            self.docs = torch.cat([before, documents], 1)
+            return documents if flaw == "documents-not-kept" else self.docs
+
+        def advance(self, n):
+            if flaw == "position-replaced":
+                self.position = n
+            elif flaw == "advanced-by-1":
+                self.position += 1
+            elif flaw not in ("position-not-advanced", "advanced-per-layer"):
+                self.position += n
+
+    return KVCache
+
+
+LISTS = """any-batch-accepted layer-ignored values-are-keys cannot-forget new-first
+advanced-per-layer only-new-returned own-dtype-returned keys-and-values-swapped
+documents-none-forgotten none-is-padding documents-not-kept position-replaced advanced-by-1
+position-not-advanced""".split()
+
+
+def feedforward(flaw):
+    class SwiGLU(nn.Module):
+        def __init__(self, width, hidden):
+            super().__init__()
+            for name, shape in {"w_down": (hidden, width), "w_gate": (width, hidden)}.items():
+                setattr(self, name, nn.Linear(*shape, bias=flaw == "biases"))
+            self.w_up = nn.Linear(width, hidden, bias=flaw == "biases")
+
+        def forward(self, x):
+            g, u = x @ self.w_gate.weight.T, x @ self.w_up.weight.mT
+            act = {"relu": torch.relu, "gelu": F.gelu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+            act = act.get(flaw, lambda z: z / (1 + torch.exp(-z)))
+            if flaw == "silu-on-up":
+                g, u = u, g
+            if flaw == "silu-after-product":
+                return self.w_down(act(g * u))
+            if flaw == "no-silu":
+                return self.w_down(g * u)
+            if flaw == "silu-on-both":
+                u = act(u)
+            return self.w_down(act(g) + u if flaw == "sum" else act(g) * u)
+
+    return SwiGLU
+
+
+FEEDFORWARD = """biases relu gelu sigmoid tanh silu-on-up silu-after-product no-silu silu-on-both
+sum""".split()
+
+
+def block(flaw):
+    """With parts from scratch too, and the stream under another name."""
+
+    class Block(nn.Module):
+        def __init__(self, cfg, layer=0):
+            super().__init__()
+            self.feed_forward = feedforward(None)(cfg.dim, cfg.hidden_dim)
+            self.attention = attention(None)(cfg, 0 if flaw == "layer-ignored" else layer)
+            eps = 1e-6 if flaw == "eps-ignored" else cfg.norm_eps
+            self.ffn_norm = nn.RMSNorm(cfg.dim, eps)
+            self.attention_norm = nn.RMSNorm(cfg.dim, eps)
+
+        def forward(self, x, cos, sin, mask=None, cache=None):
+            one, two = self.attention_norm, self.ffn_norm
+            if flaw == "one-norm-twice":
+                two = one
+            if flaw == "norms-exchanged":
+                one, two = two, one
+
+            def mix(y):
+                allowed, past = mask, cache
+                if flaw == "mask-dropped":
+                    allowed = None
+                if flaw == "cache-dropped":
+                    past = None
+                return self.attention(y, cos, sin, allowed, past)
+
+            if flaw == "post-norm":
+                h = one(x + mix(x))
+                return two(h + self.feed_forward(h))
+            if flaw == "post-norm(of-the-branch)":
+                h = x + one(mix(x))
+                return h + two(self.feed_forward(h))
+            if flaw == "stream-normalised":
+                h = one(x)
+                h = two(h + mix(h))
+                return h + self.feed_forward(h)
+            if flaw == "parallel":
+                return x + mix(one(x)) + self.feed_forward(two(x))
+            if flaw == "feed-forward-first":
+                h = x + self.feed_forward(two(x))
+                return h + mix(one(h))
+            if flaw == "residual-missing":
+                return self.feed_forward(two(mix(one(x))))
+            if flaw == "no-norm":
+                h = x + mix(x)
+                return h + self.feed_forward(h)
+            if flaw == "in-place":
+                x += mix(one(x))
+                x += self.feed_forward(two(x))
+                return x
+            h = x + mix(one(x))
+            return (x if flaw == "old-stream-kept" else h) + self.feed_forward(two(h))
+
+    return Block
+
+
+BLOCK = """layer-ignored eps-ignored one-norm-twice norms-exchanged mask-dropped cache-dropped
+post-norm post-norm(of-the-branch) stream-normalised parallel feed-forward-first residual-missing
+no-norm in-place old-stream-kept""".split()
+
+
+def llama(flaw):
+    """Tables computed in each forward, weights tied by F.linear, no init_weights of its own."""
+
+    class Llama(nn.Module):
+        def __init__(self, cfg):
+            super().__init__()
+            self.cfg = cfg
+            self.norm = RMSNorm(cfg.dim, cfg.norm_eps)
+            numbers = [0 if flaw == "layer-numbers-missing" else i for i in range(cfg.n_layers)]
+            kind = packages_block if flaw else block(None)
+            blocks = [kind(cfg, i) for i in numbers]
+            if flaw == "one-block-for-all":
+                blocks = blocks[:1] * cfg.n_layers
+            self.layers = nn.ModuleList(blocks)
+            self.tok_embeddings = nn.Embedding(cfg.vocab_size, cfg.dim)
+            if not cfg.tie_embeddings or flaw == "not-tied":
+                self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
+            for name, p in self.named_parameters():
+                if p.dim() > 1 and flaw != "pytorchs-first-weights":
+                    small = ("wo" in name or "w_down" in name) and flaw != "residuals-not-smaller"
+                    nn.init.normal_(p, 0, 0.02 / (2 * cfg.n_layers) ** (0.5 if small else 0))
+
+        @property
+        def n_parameters(self):
+            return sum(p.nelement() for p in self.parameters())
+
+        def forward(self, tokens, cache=None, documents=None):
+            B, T = tokens.shape
+            p0 = cache.position if cache is not None else 0
+            if cache is not None and flaw != "documents-not-noted":
+                documents = cache.update_documents(documents, B, T)
+            first = {"positions-restart": 0, "position-off-by-one": max(p0 - 1, 0)}.get(flaw, p0)
+            phase = torch.arange(first, first + T)[:, None] * freqs(None)(self.cfg)
+            cos, sin, S = phase.cos(), phase.sin(), p0 + T
+            mask = torch.ones(T, S).tril(S - T).bool()[None, None]
+            if documents is not None and flaw != "documents-ignored":
+                same = documents[:, None, -T:, None] == documents[:, None, None, :]
+                mask = same if flaw == "future-seen-in-documents" else mask & same
+            h = self.tok_embeddings(tokens)
+            if flaw == "embedding-scaled":
+                h = h * self.cfg.dim**0.5
+            for layer in self.layers:
+                h = layer(h, cos, sin, mask, None if flaw == "cache-dropped" else cache)
+                if cache is not None and flaw == "cache-advanced-per-layer":
+                    cache.advance(T)
+            if cache is not None and flaw not in ("cache-advanced-per-layer", "cache-not-advanced"):
+                cache.advance(T)
+            h = h if flaw == "no-final-norm" else self.norm(h)
+            if flaw == "last-position-only":
+                h = h[:, -1]
+            out = getattr(self, "output", self.tok_embeddings)
+            logits = F.linear(h, out.weight)
+            return logits.softmax(-1) if flaw == "probabilities" else logits
+
+    return Llama
+
+
+LLAMA = """layer-numbers-missing one-block-for-all not-tied pytorchs-first-weights
+residuals-not-smaller documents-not-noted positions-restart position-off-by-one documents-ignored
+future-seen-in-documents embedding-scaled cache-dropped cache-advanced-per-layer cache-not-advanced
+no-final-norm last-position-only probabilities""".split()
+
+RIGHT = {
+    "rope_frequencies": freqs(None),
+    "rope_tables": tables(None),
+    "apply_rope": rope(None),
+    "apply_rope as complex numbers": rope(None, "complex"),
+    "apply_rope as Hugging Face has it": rope(None, "low precision"),
+    "causal_mask": causal(None),
+    "attention_mask": documents(None),
+    "attention_weights": weights(None),
+    "attend": attends(None),
+    "attend by PyTorch's kernel": attends(None, "sdpa"),
+    "fused_attend": attends(None),
+    "grouped_attend": attends(None, "sdpa"),
+    "repeat_heads": repeats(None),
+    "Attention": attention(None),
+    "KVCache": lists(None),
+    "SwiGLU": feedforward(None),
+    "Block": block(None),
+    "Llama": llama(None),
+}
+WRONG = [
+    *(("rope_frequencies", flaw, freqs(flaw)) for flaw in FREQS),
+    *(("rope_tables", flaw, tables(flaw)) for flaw in TABLES),
+    *(("apply_rope", flaw, rope(flaw)) for flaw in ROPE),
+    *(("causal_mask", flaw, causal(flaw)) for flaw in CAUSAL),
+    *(("attention_mask", flaw, documents(flaw)) for flaw in DOCUMENTS),
+    *(("attention_weights", flaw, weights(flaw)) for flaw in SCORES),
+    *(("attend", flaw, attends(flaw)) for flaw in SCORES),
+    *(("attend", flaw, attends(flaw)) for flaw in ("keys-for-values", "weights-transposed")),
+    ("attend", "not-scaled", only_four_axes),
+    ("causal_mask", "inverted", lambda T, S, device=None: torch.ones(T, S).triu(1).bool()),
+    *(("fused_attend", flaw, attends(flaw)) for flaw in [*SCORES, "tiled-heads"]),
+    ("grouped_attend", "tiled-heads", attends("tiled-heads")),
+    *(("repeat_heads", flaw, repeats(flaw)) for flaw in REPEATS),
+    *(("Attention", flaw, attention(flaw)) for flaw in ATTENTION),
+    *(("KVCache", flaw, lists(flaw)) for flaw in LISTS),
+    *(("SwiGLU", flaw, feedforward(flaw)) for flaw in FEEDFORWARD),
+    *(("Block", flaw, block(flaw)) for flaw in BLOCK),
+    *(("Llama", flaw, llama(flaw)) for flaw in LLAMA),
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_answer_in_another_style_passes(name):
+    result = CHECKS[name.split()[0]].run(RIGHT[name])
+    assert result.passed, result.message
+
+
+@pytest.mark.parametrize(
+    ("name", "flaw", "answer"), WRONG, ids=[f"{name}-{flaw}" for name, flaw, _ in WRONG]
+)
+def test_a_wrong_answer_in_another_style_is_named(name, flaw, answer):
+    result = CHECKS[name].run(answer)
+    assert not result.passed
+    assert result.mistake == flaw.split("(")[0], result.message
+
+
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in RIGHT}))
+def test_a_blank_is_not_written_yet(name):
+    def blank(*args, **kwargs):
+        raise NotImplementedError(BLANK)
+
+    result = CHECKS[name].run(blank)
+    assert not result.passed and result.mistake == "not-written"
