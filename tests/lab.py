@@ -268,9 +268,11 @@ class Notebook:
 
     def expect(self, view, pattern):
         """Wait until a view's text is this, a regular expression."""
-        wait_for(
-            lambda: re.fullmatch(pattern, view.inner_text().strip(), re.S), "{}", view.inner_text
-        )
+
+        def fits():
+            return re.fullmatch(pattern, view.inner_text().strip(), re.DOTALL)
+
+        wait_for(fits, "it says {}", lambda: f"{view.inner_text()!r}, which is not {pattern}")
 
     def check(self):
         """Assert that neither page nor kernel has complained."""

@@ -364,13 +364,16 @@ def test_to_write_again_stops_what_is_being_written(play, toytown, slowly):
     playground = play()
     playground.write()
     slow.reach(1)
-    threading.Timer(0.05, slow.allowed.release).start()
+    first = playground._writing
+    threading.Timer(0.3, slow.allowed.release).start()
     again = slowly(toytown[1].encode("a dog"))
     for _ in range(10):
         again.allowed.release()
     playground.write()
+    assert first.done and slow.asked == 1
     playground.wait()
-    assert (slow.asked, playground.text) == (1, "Once upon a time a dog")
+    assert playground.text == "Once upon a time a dog"
+    assert "a dog" in html_of(playground, "text")
 
 
 def test_what_goes_wrong_is_a_sentence_in_the_view(play, toytown, slowly):
