@@ -29,7 +29,7 @@ BUDGETS = (25, 60)  # seconds; the second for a lesson that trains
 # What a lesson may hold, from and to; a lesson that has its reasons gets its own line below.
 LIMITS = {
     "bytes": (0, 400_000),
-    "cells": (35, 55),
+    "cells": (35, 55),  # besides solutions
     "words": (1200, 2000),
     "figures": (4, 8),  # pictures, and stills of interactive views
     "minutes": (5, 45),
@@ -82,7 +82,7 @@ def lesson_rules(path, notebook):
     if facts.get("budget_seconds") not in BUDGETS:
         yield f"metadata minillama.budget_seconds is one of {BUDGETS}"
     counted = {
-        "cells": len(notebook.cells),
+        "cells": sum("solution" not in cell.metadata.get("tags", []) for cell in notebook.cells),
         "words": sum(map(words, prose)),
         "figures": sum(picture is not None for cell in code for picture in stills(cell)),
         "minutes": facts.get("minutes", 0),

@@ -254,8 +254,8 @@ def without(count, source):
 @pytest.mark.parametrize(
     ("words", "cells", "facts"),
     [
-        ("34 cells, and 35 to 55 is right", without(4, PROSE), {}),
-        ("56 cells, and 35 to 55 is right", without(-18, ""), {}),
+        ("34 cells, and 35 to 55 is right", without(3, PROSE), {}),
+        ("56 cells, and 35 to 55 is right", without(-19, ""), {}),
         ("3612 words, and 1200 to 2000 is right", without(-1, "word " * 2001), {}),
         ("3 figures, and 4 to 8 is right", without(1, "plots.show(ax, 'A line')"), {}),
         ("50 minutes, and 5 to 45 is right", lesson_cells(), {"minutes": 50}),
