@@ -1,13 +1,20 @@
 """Every check, tried on the reference and on each mistake that it claims to know."""
 
+import dataclasses
 import inspect
+import json
 from itertools import combinations
 
+import einops
 import pytest
+import torch
 
-from minillama.course import check
+from minillama.attention import attend, causal_mask
+from minillama.course import check, comparing, probing
+from minillama.course.checking import Mistake
 from minillama.course.checks import CHECKS
 from minillama.course.comparing import same
+from minillama.course.probing import Case
 
 MISTAKES = [
     pytest.param(check, number, id=f"{name}-{mistake.name}-{number}")
@@ -76,9 +83,152 @@ def test_the_verdict_is_printed_and_returned(capsys):
     assert check(apply_rope, "apply_rope").message == result.message
 
 
-def test_an_unknown_name_lists_the_known_ones():
-    def aply_rope():
-        pass
+def test_an_unknown_name_gives_the_nearest_one(capsys):
+    def loss_by_hnd(logits, targets):
+        return 0
 
-    with pytest.raises(ValueError, match=r"no check for 'aply_rope'.* apply_rope, "):
-        check(aply_rope)
+    result = check(loss_by_hnd)
+    assert not result.passed and result.mistake is None
+    assert result.message == "there is no check for 'loss_by_hnd': is loss_by_hand meant?"
+    assert capsys.readouterr().out == result.message + "\n"
+    text = check(lambda logits, targets: 0).message
+    assert text == 'a lambda has no name: say what it is, as in check(f, "attend")'
+    text = check(loss_by_hnd, "qqq").message
+    assert text.startswith("there is no check for 'qqq'. There are checks for Attention, ")
+    assert ", apply_rope, " in text
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (torch.ones(2), "function itself, as in check(attend)"),
+        ("attend", "function itself, as in check(attend)"),
+        ("causal_mask", "function itself, as in check(causal_mask)"),
+        (None, "function itself, as in check(attend)"),
+        (CHECKS["RMSNorm"].reference(4, 1e-5), "class itself, as in check(RMSNorm)"),
+    ],
+)
+def test_what_is_no_function_is_not_checked(thing, words, capsys):
+    result = check(thing)
+    assert result.message == f"give check the {words}" and not result.passed
+    assert capsys.readouterr().out == result.message + "\n" and result.mistake is None
+
+
+def test_a_mistake_that_cannot_be_made_spares_the_verdict(monkeypatch):
+    unfit = (Mistake("gone", "Because.", {"text that is not there": ""}),)
+    changed = dataclasses.replace(CHECKS["apply_rope"], mistakes=unfit, _wrong={}, _tried={})
+    with pytest.raises(ValueError, match="contains 0 times 'text that is not there', not once"):
+        changed.wrong(unfit[0])
+    result = changed.run(lambda x, cos, sin: x)
+    assert not result.passed and result.mistake is None
+    assert result.message.startswith("apply_rope is not right yet.\n  It shows where ")
+
+
+def test_what_an_answer_prints_is_shown_where_it_first_goes_wrong(capsys):
+    def right(time, keys, device=None):
+        print("right")
+        return causal_mask(time, keys, device)
+
+    def wrong(time, keys, device=None):
+        print(f"time {time}")
+        if (time, keys) == (2, 4):
+            print(*range(20), sep="\n")
+            return torch.ones(2, 4).bool()
+        return causal_mask(time, keys, device)
+
+    def raises(time, keys, device=None):
+        print("so far")
+        raise RuntimeError("no further")
+
+    assert CHECKS["causal_mask"].run(right).message.endswith(" is asked for")
+    result = CHECKS["causal_mask"].run(wrong)
+    printed = "".join(f"\n    {line}" for line in ["time 2", *range(9), "... and 11 lines more"])
+    assert result.message.endswith(f" is right.\n    It printed:{printed}")
+    result = CHECKS["causal_mask"].run(raises)
+    assert result.message.endswith(": no further\n    It printed:\n    so far")
+    assert capsys.readouterr().out == ""
+
+
+def test_an_exception_is_shown_at_the_readers_own_line(monkeypatch, tmp_path):
+    # A library somewhere else than where packages usually are.
+    file = tmp_path / "library.py"
+    file.write_text("def fail():\n    raise RuntimeError('deep inside')\n", encoding="utf-8")
+    library = {}
+    exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), library)
+    monkeypatch.setattr(einops, "__path__", [str(tmp_path)])
+    probing.of_library.cache_clear()
+
+    def of_a_library(time, keys):
+        return library["fail"]()
+
+    def of_python(time, keys):
+        return json.loads("{")
+
+    def of_minillama(time, keys):
+        return attend(torch.ones(1, 2), torch.ones(1, 3), torch.ones(1, 3))
+
+    def of_torch(time, keys):
+        return torch.nn.functional.softmax(time, dim=0)
+
+    lines = {
+        of_a_library: '`return library["fail"]()`: deep inside',
+        of_python: '`return json.loads("{")`: Expecting property',
+        of_minillama: "`return attend(torch.ones(1, 2), torch.ones(1, 3), torch.ones(1, 3))`: ",
+        of_torch: "`return torch.nn.functional.softmax(time, dim=0)`: ",
+    }
+    for answer, line in lines.items():
+        message = CHECKS["causal_mask"].run(answer).message
+        assert f" at the line {line}" in message, message
+    probing.of_library.cache_clear()
+
+
+def test_an_exception_comes_with_the_shapes_that_were_given():
+    def attention_weights(query, key, mask=None):
+        return query @ key[..., 1:]
+
+    message = CHECKS["attention_weights"].run(attention_weights).message
+    assert message.endswith(
+        " (given query of the shape (1, 1, 2, 4) and key of the shape (1, 1, 2, 4))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("got", "right", "words"),
+    [
+        (torch.ones(2), torch.tensor(1.0), "its shape is (2,), and one number is right."),
+        (
+            torch.ones(3, 2),
+            torch.ones(4, 5),
+            "its shape is (3, 2), and (4, 5) is right: look at the axes time and keys of "
+            "(time, keys).",
+        ),
+        (
+            torch.ones(3, 5),
+            torch.ones(4, 5),
+            "its shape is (3, 5), and (4, 5) is right: look at the axis time of (time, keys).",
+        ),
+        (torch.ones(2), 8, "it gives a tensor of the shape (2,), and 8 is right."),
+        ((8, 9), 8, "it gives a tuple, (8, 9), and 8 is right."),
+        (
+            (8,),
+            8,
+            "it gives a tuple, (8,), and 8 is right: is there a comma behind what it returns?",
+        ),
+        (["a"], True, "it gives a list, ['a'], and True is right."),
+        (1, torch.ones(()), "it gives an int, and a tensor is right."),
+        (torch.ones(2, device="meta"), torch.ones(2), "its device is meta, and cpu is right."),
+    ],
+)
+def test_a_difference_in_words(got, right, words):
+    assert comparing.wrong_with(Case(got, right, axes="time keys")) == words
+    assert comparing.wrong_with(Case(right, right)) is None
+
+
+def test_what_cannot_be_compared_is_no_crash():
+    class Odd:
+        def __eq__(self, other):
+            raise RuntimeError("incomparable")
+
+    words = comparing.wrong_with(Case(torch.eye(2).to_sparse(), torch.eye(2)))
+    assert words.startswith("it gives a Tensor that cannot be compared: ")
+    assert comparing.wrong_with(Case(Odd(), 3)).endswith(", and 3 is right.")

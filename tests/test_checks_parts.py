@@ -143,7 +143,8 @@ def scores_to_weights(flaw, q, k, mask, width=None):
     if flaw == "queries-for-keys":
         att = torch.einsum("...td,...sd->...st", q, k) / root
     shift = {"one-future": 1, "not-causal": S}.get(flaw, -str(flaw).startswith("hides-itself"))
-    hidden = torch.ones(T, S).triu(1 + S - T + shift).bool()
+    device = None if flaw == "device-ignored" else q.device
+    hidden = torch.ones(T, S, device=device).triu(1 + S - T + shift).bool()
     if flaw == "queries-taken-for-first":
         hidden = torch.ones(T, S).triu(1).bool()
     if mask is not None and flaw != "mask-ignored":
@@ -238,7 +239,8 @@ CAUSAL = "numbers hides-itself one-future backwards inverted queries-taken-for-f
 def documents(flaw):
     def attention_mask(T, docs):
         B, S = docs.shape
-        m = torch.zeros(B, 1, T, S, dtype=torch.bool)
+        device = None if flaw == "device-ignored" else docs.device
+        m = torch.zeros(B, 1, T, S, dtype=torch.bool, device=device)
         for b in range(B):
             ids = docs[0 if flaw == "first-row-for-all" else b].tolist()
             for t in range(T):
@@ -258,7 +260,107 @@ def documents(flaw):
 
 
 DOCUMENTS = """first-row-for-all queries-taken-for-first one-future hides-itself future-seen
-documents-ignored padding-seen padding-sees-nothing no-head-axis inverted""".split()
+documents-ignored padding-seen padding-sees-nothing no-head-axis inverted device-ignored""".split()
+
+
+def triangle(table):
+    """A mask from a table of ones that is not square: (time, keys, device) to a mask."""
+
+    def causal_mask(time, keys, device=None):
+        return table(torch.ones(time, keys, device=device), keys - time)
+
+    return causal_mask
+
+
+TRIANGLES = {
+    "one-future": lambda ones, _: ones.tril(1).bool(),
+    "one-future(with shift)": lambda ones, shift: ones.tril(shift + 1) == 1,
+    "one-future(by triu)": lambda ones, _: ~ones.triu(2).bool(),
+    "hides-itself": lambda ones, _: ones.tril(-1).bool(),
+    "backwards": lambda ones, _: ones.triu().bool(),
+    "backwards(with shift)": lambda ones, shift: ones.triu(shift) > 0,
+    "inverted": lambda ones, _: ones.triu(1).bool(),
+    "inverted(with shift)": lambda ones, shift: ones.triu(shift + 1).bool(),
+    "queries-taken-for-first": lambda ones, _: ones.tril().bool(),
+    "numbers": lambda ones, _: ones.tril(),
+    "numbers(whole)": lambda ones, shift: ones.tril(shift).long(),
+    "numbers(one future)": lambda ones, _: ones.tril(1),
+    "numbers(infinite)": lambda ones, _: (ones * -math.inf).triu(1),
+    "numbers(to be added)": lambda ones, shift: torch.zeros_like(ones).masked_fill(
+        ones.triu(shift + 1) == 1, -math.inf
+    ),
+    "device-ignored": lambda ones, shift: torch.ones(ones.shape).tril(shift).bool(),
+    "device-ignored(listed)": lambda ones, shift: torch.tensor(
+        [[s <= t + shift for s in range(ones.shape[1])] for t in range(len(ones))]
+    ),
+}
+# The triangle that has to be hidden is not the inverted mask here: documents come on top.
+DOCUMENT_TRIANGLES = {
+    name.replace("inverted", "only-the-future"): table
+    for name, table in TRIANGLES.items()
+    if not name.startswith("device")
+}
+
+
+def of_documents(table):
+    def attention_mask(time, documents):
+        keys = documents.shape[1]
+        if isinstance(table, str):  # as the causal part alone would be
+            earlier = torch.arange(keys) <= torch.arange(keys)[keys - time :, None]
+        else:
+            earlier = triangle(table)(time, keys, documents.device)
+        same = documents[:, -time:, None] == documents[:, None]
+        return (same * earlier if earlier.dtype != torch.bool else same & earlier)[:, None]
+
+    return attention_mask
+
+
+def first_attempt(flaw):
+    """attention_weights as a beginner writes it, a line a step."""
+
+    def attention_weights(q, k, mask=None):
+        time, keys, root = q.shape[-2], k.shape[-2], q.shape[-1] ** 0.5
+        if flaw.startswith("all-axes-reversed"):
+            scores = torch.matmul(q, k.T) / root
+        elif flaw == "keys-not-transposed":
+            scores = torch.matmul(q, k) / root
+        else:
+            scores = torch.matmul(q, k.mT)
+        if flaw == "neither-scaled-nor-masked":
+            return scores.softmax(-1)
+        if flaw == "all-axes-reversed(alone)":
+            return torch.softmax(scores, -1)
+        scores = scores / root
+        if mask is None:
+            shape = (len(q), len(k)) if flaw == "len-is-the-batch" else (time, keys)
+            mask = torch.arange(shape[1]) <= torch.arange(shape[1])[shape[1] - shape[0] :, None]
+            if flaw != "device-ignored":
+                mask = mask.to(q.device)
+        low = flaw.partition("(")[2].rstrip(")")
+        if flaw.startswith("mask-not-used"):
+            scores.masked_fill(~mask, -math.inf)
+        elif flaw.startswith("shares-divided-again"):
+            shares = scores.softmax(-1)
+            shares = shares * mask if low == "times" else torch.where(mask, shares, 0.0)
+            total = shares.sum(-1, keepdim=True)
+            return shares / (total + 1e-9 if low == "plus" else total)
+        elif low:
+            scores = scores.masked_fill(~mask, float(low))
+        else:
+            scores.masked_fill_(~mask, -math.inf)
+        return F.softmax(scores, -1)
+
+    return attention_weights
+
+
+FIRST = """all-axes-reversed all-axes-reversed(alone) keys-not-transposed neither-scaled-nor-masked
+mask-not-used len-is-the-batch not-low-enough(-10) not-low-enough(-20) not-low-enough(-50)
+not-low-enough(-100) shares-divided-again(times) shares-divided-again(where)
+shares-divided-again(plus) mask-with-0(0)""".split()
+
+
+def with_values(weights):
+    return lambda q, k, v, mask=None: weights(q, k, mask) @ v
 
 
 def repeats(flaw):
@@ -586,7 +688,15 @@ RIGHT = {
     "apply_rope as complex numbers": rope(None, "complex"),
     "apply_rope as Hugging Face has it": rope(None, "low precision"),
     "causal_mask": causal(None),
+    "causal_mask by a triangle": triangle(lambda ones, shift: ones.tril(shift).bool()),
+    "causal_mask moved at the end": lambda time, keys, device=None: (
+        torch.ones(time, keys).tril(keys - time).bool().to(device)
+    ),
     "attention_mask": documents(None),
+    "attention_mask by a triangle": of_documents(lambda ones, shift: ones.tril(shift) > 0),
+    "attention_weights filled in place": first_attempt(""),
+    "attention_weights with -1e4": first_attempt("(-1e4)"),
+    "attend with -1e9": with_values(first_attempt("(-1e9)")),
     "attention_weights": weights(None),
     "attend": attends(None),
     "attend by PyTorch's kernel": attends(None, "sdpa"),
@@ -605,7 +715,12 @@ WRONG = [
     *(("apply_rope", flaw, rope(flaw)) for flaw in ROPE),
     *(("causal_mask", flaw, causal(flaw)) for flaw in CAUSAL),
     *(("attention_mask", flaw, documents(flaw)) for flaw in DOCUMENTS),
-    *(("attention_weights", flaw, weights(flaw)) for flaw in SCORES),
+    *(("causal_mask", flaw, triangle(table)) for flaw, table in TRIANGLES.items()),
+    *(("attention_mask", flaw, of_documents(t)) for flaw, t in DOCUMENT_TRIANGLES.items()),
+    ("attention_mask", "device-ignored(causal)", of_documents("on the CPU")),
+    *(("attention_weights", flaw, weights(flaw)) for flaw in [*SCORES, "device-ignored"]),
+    *(("attention_weights", flaw, first_attempt(flaw)) for flaw in [*FIRST, "device-ignored"]),
+    *(("attend", flaw, with_values(first_attempt(flaw))) for flaw in FIRST),
     *(("attend", flaw, attends(flaw)) for flaw in SCORES),
     *(("attend", flaw, attends(flaw)) for flaw in ("keys-for-values", "weights-transposed")),
     ("attend", "not-scaled", only_four_axes),

@@ -14,11 +14,17 @@ LINE = r" at the line `.*`(?=:)"  # as `raised` says where in an answer an excep
 
 def problem(outcomes: list[Outcome]) -> str | None:
     """The first thing that is wrong among a probe's outcomes, or None."""
-    for outcome in outcomes:
-        words = str(outcome) if isinstance(outcome, Complaint) else difference(outcome)
-        if words:
-            return words
-    return None
+    return next((words for words in map(wrong_with, outcomes) if words), None)
+
+
+def wrong_with(outcome: Outcome) -> str | None:
+    """What is wrong with one outcome, in words, or None."""
+    if isinstance(outcome, Complaint):
+        return f"{outcome}{outcome.given}"
+    try:
+        return difference(outcome)
+    except Exception as error:  # something that cannot be compared, such as a sparse tensor
+        return f"it gives {article(outcome.got)} that cannot be compared: it raises {error!r}"
 
 
 def same(ours: list[Outcome], theirs: list[Outcome]) -> bool:
@@ -46,30 +52,57 @@ def difference(case: Case) -> str | None:
     if isinstance(got, Tensor) and got.numel() == 1:
         got = got.item()
     if isinstance(right, bool | str) or right is None or not isinstance(right, numbers.Real):
-        equal = bool(got == right) and isinstance(got, type(right))
+        equal = isinstance(got, type(right)) and bool(got == right)
     else:
         equal = isinstance(got, numbers.Real) and abs(float(got) - float(right)) <= (
             case.atol + case.rtol * abs(float(right))
         )
-    return None if equal else f"{given}it gives {show(got)}, and {show(right)} is right."
+    if equal:
+        return None
+    words = f"{given}it gives {show(got)}, and {show(right)} is right."
+    if isinstance(got, Tensor):
+        words = f"{given}it gives a tensor of the shape {tuple(got.shape)}, and {show(right)} is "
+        words += "right."
+    elif isinstance(got, list | tuple) and not isinstance(right, list | tuple):
+        words = f"{given}it gives {article(got)}, {show(got)}, and {show(right)} is right"
+        words += comma(got) or "."
+    return words
+
+
+def article(value: Any) -> str:
+    """The type of a value, as in "a tuple"."""
+    kind = type(value).__name__
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def comma(got: Any) -> str:
+    """What makes a tuple of one out of a value."""
+    one = isinstance(got, tuple) and len(got) == 1
+    return ": is there a comma behind what it returns?" if one else ""
 
 
 def tensor_difference(case: Case, given: str) -> str | None:
     """The same for tensors: type, then shape, then dtype, then values."""
     got, right = case.got, case.right
     if not isinstance(got, Tensor):
-        return f"{given}it gives a {type(got).__name__}, and a tensor is right."
+        return f"{given}it gives {article(got)}, and a tensor is right{comma(got) or '.'}"
     if got.shape != right.shape:
-        words = f"{given}its shape is {tuple(got.shape)}, and {tuple(right.shape)} is right"
-        names = case.axes.split()
+        words, names = f"{given}its shape is {tuple(got.shape)}, and ", case.axes.split()
+        if right.ndim == 0:
+            return words + "one number is right."
+        words += f"{tuple(right.shape)} is right"
         if got.ndim == right.ndim == len(names):
             wrong = [n for n, a, b in zip(names, got.shape, right.shape, strict=True) if a != b]
-            words += f": look at the axis {' and '.join(wrong)} of ({', '.join(names)})"
+            axes = "axes" if len(wrong) > 1 else "axis"
+            listed = " and ".join(filter(None, [", ".join(wrong[:-1]), wrong[-1]]))
+            words += f": look at the {axes} {listed} of ({', '.join(names)})"
         elif right.ndim == len(names):
             words += f": its axes are ({', '.join(names)})"
         return words + "."
     if got.dtype != right.dtype:
         return f"{given}its dtype is {got.dtype}, and {right.dtype} is right."
+    if got.device != right.device:
+        return f"{given}its device is {got.device}, and {right.device} is right."
     a, b = got.detach().double(), right.detach().double()
     close = torch.isclose(a, b, rtol=case.rtol, atol=case.atol, equal_nan=True)
     if close.all():
@@ -89,6 +122,6 @@ def show(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
-        inside = ", ".join(map(show, value))
+        inside = ", ".join(map(show, value)) + "," * (value.__class__ is tuple and len(value) == 1)
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     return repr(value)

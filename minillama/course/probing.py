@@ -1,9 +1,18 @@
 """Probing an answer: call it, and put into words what goes wrong on the way."""
 
+import inspect
+import io
 import linecache
+import os
+import site
+import sys
+import sysconfig
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,11 +22,14 @@ BLANK = "your code here"  # what an unfilled blank raises, as NotImplementedErro
 
 
 class Complaint(Exception):
-    """What is wrong, already in the reader's words; `mistake` is its short name if it has one."""
+    """What is wrong, already in the reader's words; `mistake` is its short name if it has one.
 
-    def __init__(self, message: str, mistake: str | None = None) -> None:
+    `given` says what the answer was called with, and `printed` what it then printed.
+    """
+
+    def __init__(self, message: str, mistake: str | None = None, given: str = "") -> None:
         super().__init__(message)
-        self.mistake = mistake
+        self.mistake, self.given, self.printed = mistake, given, ""
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,7 @@ class Case:
     """One comparison: what the answer gave, what is right, and the example that it was given.
 
     `axes` names a tensor's axes ("batch heads time head_dim"), for messages about shapes.
+    `printed` is what the answer printed on the way.
     """
 
     got: Any
@@ -33,6 +46,7 @@ class Case:
     axes: str = ""
     rtol: float = 1e-4
     atol: float = 1e-5
+    printed: str = ""
 
 
 Outcome = Case | Complaint
@@ -40,17 +54,29 @@ Probe = Callable[[Any], Iterator[Case]]
 
 
 def run_probe(probe: Probe, answer: Any) -> list[Outcome]:
-    """The cases of one probe; a complaint comes last if the answer could not go on."""
+    """The cases of one probe; a complaint comes last if the answer could not go on.
+
+    What the answer prints is kept with the case, for there are many calls and one verdict.
+    """
     outcomes: list[Outcome] = []
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), redirect_stdout(io.StringIO()) as out:
         torch.default_generator.manual_seed(0)  # the CPU's; all devices' takes a millisecond
         try:
-            outcomes.extend(probe(answer))
-        except Complaint as complaint:
-            outcomes.append(complaint)
+            for case in probe(answer):
+                outcomes.append(replace(case, printed=taken(out)))
         except Exception as error:  # such as a result that cannot be added up or has no gradient
-            outcomes.append(Complaint(raised(error)))
+            complaint = error if isinstance(error, Complaint) else Complaint(raised(error))
+            complaint.printed = taken(out)
+            outcomes.append(complaint)
     return outcomes
+
+
+def taken(out: io.StringIO) -> str:
+    """What has been written since the last time."""
+    text = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return text
 
 
 def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -62,14 +88,13 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     given = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
     before = [tensor.detach().clone() for tensor in given]
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a warning is no verdict, and would come every time
             result = function(*args, **kwargs)
-    except NotImplementedError as error:
-        if str(error) != BLANK:
-            raise Complaint(raised(error)) from error
-        raise Complaint("is not written yet: fill in the blank.", "not-written") from error
     except Exception as error:  # whatever an answer raises is about the answer
-        raise Complaint(raised(error)) from error
+        if isinstance(error, NotImplementedError) and str(error) == BLANK:
+            raise Complaint("is not written yet: fill in the blank.", "not-written") from error
+        raise Complaint(raised(error), given=shapes(function, args, kwargs)) from error
     if any(not torch.equal(now, then) for now, then in zip(given, before, strict=True)):
         raise Complaint(
             f"changes a tensor that it was given (calling {name}). Whoever holds that tensor "
@@ -81,17 +106,47 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return result
 
 
+def shapes(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The shapes of the tensors that a function was called with, by its own names for them."""
+    try:
+        called = function.forward if isinstance(function, nn.Module) else function
+        bound = inspect.signature(called).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):  # it has no signature, or the call does not fit it
+        return ""
+    found = [(name, tuple(t.shape)) for name, t in bound.items() if isinstance(t, Tensor)]
+    words = " and ".join(f"{name} of the shape {shape}" for name, shape in found)
+    return f" (given {words})" if words else ""
+
+
 def raised(error: Exception) -> str:
-    """An exception in a sentence, with the line of the answer that it came from."""
+    """An exception in a sentence, with the last line that is the reader's own."""
     trace, line = error.__traceback__, ""
     while trace:
         filename = trace.tb_frame.f_code.co_filename
-        if "site-packages" not in filename and filename != __file__:
+        if not filename.startswith(("<frozen ", "<@beartype")) and not of_library(filename):
             text = linecache.getline(filename, trace.tb_lineno).strip()
             line = f" at the line `{text}`" if text else ""
         trace = trace.tb_next
     first = (str(error).splitlines() or [""])[0]
     return f"raises {type(error).__name__}{line}: {first}"
+
+
+LIBRARIES = "minillama torch numpy einops jaxtyping beartype IPython ipykernel".split()
+
+
+@cache
+def of_library(filename: str) -> bool:
+    """Whether a file is Python's, minillama's or a package's, wherever these are installed."""
+    folders = [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders += [f for f in site.getsitepackages() if f.endswith("-packages")]
+    folders.append(site.getusersitepackages())
+    for library in LIBRARIES:
+        folders += getattr(sys.modules.get(library), "__path__", [])
+    for path in (os.path.abspath, os.path.realpath):  # either may be what Python has noted
+        file = os.path.normcase(path(filename))
+        if any(file.startswith(os.path.join(os.path.normcase(path(f)), "")) for f in folders):
+            return True
+    return False
 
 
 def fill(module: Any, weights: Mapping[str, Tensor]) -> Any:

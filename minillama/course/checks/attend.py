@@ -1,6 +1,6 @@
 """The checks of attention's arithmetic, against the formula a head at a time in float64."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -8,6 +8,14 @@ from torch import Tensor
 
 from minillama.course import oracles
 from minillama.course.checking import Check, Mistake
+from minillama.course.checks.attend_probes import (
+    AXES,
+    add_groups,
+    add_leading_axes,
+    add_probes,
+    inputs,
+)
+from minillama.course.checks.first_attempts import FIRST_ATTEMPTS
 from minillama.course.checks.scores import (
     FLOAT32_OUT,
     GROUPS_HINT,
@@ -17,7 +25,8 @@ from minillama.course.checks.scores import (
     WEIGHTS,
     mistakes,
 )
-from minillama.course.probing import Case, call
+from minillama.course.probing import Case, Complaint, call
+from minillama.course.watching import Elsewhere
 
 SOFTMAX_HINT = (
     "Scores are q times k transposed, over the root of head_dim; minus infinity where the mask is "
@@ -28,7 +37,7 @@ attention_weights = Check(
     "attention",
     hints={"attention_weights": f"{SOFTMAX_HINT}, best in float32, and back in q's dtype."},
     mistakes=(
-        *mistakes("    if mask is None:", "", "weights", WEIGHTS),
+        *mistakes("    if mask is None:", "", "weights", WEIGHTS + FIRST_ATTEMPTS),
         Mistake("float32-out", FLOAT32_OUT, {".softmax(dim=-1).type_as(q)": ".softmax(dim=-1)"}),
     ),
 )
@@ -37,7 +46,9 @@ attend = Check(
     "attention",
     hints={"attend": "The attention_weights of q and k with the mask, times the values."},
     mistakes=(
-        *mistakes("    return attention_weights", "", "weights @ v", WEIGHTS + OUT),
+        *mistakes(
+            "    return attention_weights", "", "weights @ v", WEIGHTS + OUT + FIRST_ATTEMPTS
+        ),
         Mistake(
             "float32-out",
             FLOAT32_OUT,
@@ -81,142 +92,6 @@ grouped_attend = Check(
     ),
 )  # fmt: skip
 
-Run = Callable[[Any, Tensor, Tensor, Tensor, Tensor | None], Any]
-AXES = "batch heads time head_dim"
-
-
-def inputs(
-    time: int, keys: int, heads: int = 4, kv_heads: int = 4, size: float = 1.0
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Random queries, keys and values, with scores large enough for uneven weights."""
-    k, v = size * torch.randn(2, kv_heads, keys, 8), torch.randn(2, kv_heads, keys, 8)
-    return size * torch.randn(2, heads, time, 8), k, v
-
-
-def add_probes(check: Check, run: Run, oracle: Callable[..., Tensor], axes: str) -> None:
-    """The probes of a function that turns queries, keys (and values) into weights or means."""
-
-    def case(
-        answer: Any, tensors: tuple[Tensor, ...], seen: Tensor | None = None, example: str = "",
-        rtol: float = 1e-4, atol: float = 1e-5,
-    ) -> Case:  # fmt: skip
-        q, k, v = tensors
-        mask = None if seen is None else seen[:, None]
-        got = run(answer, q, k, v, mask)
-        return Case(got, oracle(q, k, v, seen).to(q.dtype), example, axes, rtol, atol)
-
-    @check.probe("two positions, by hand")
-    def by_hand(answer: Any) -> Iterator[Case]:
-        q = torch.tensor([[[[2.0, 0, 0, 0], [0, 2, 0, 0]]]])
-        k = torch.tensor([[[[0.0, 1, 0, 0], [1, 0, 0, 0]]]])
-        v = torch.tensor([[[[1.0, 0, 0, 0], [0, 1, 0, 0]]]])
-        example = "one head with q = [[2,0,0,0], [0,2,0,0]] and k = [[0,1,0,0], [1,0,0,0]]"
-        if check.name != "attention_weights":
-            example += " and v = [[1,0,0,0], [0,1,0,0]]"
-        yield case(answer, (q, k, v), example=example)
-
-    @check.probe("every head of every text works by itself")
-    def heads(answer: Any) -> Iterator[Case]:
-        yield case(answer, inputs(5, 5))
-
-    @check.probe("no position sees the future")
-    def future(answer: Any) -> Iterator[Case]:
-        q, k, v = inputs(5, 5)
-        right = oracle(q, k, v, None).to(q.dtype)
-        for t in (1, 3, 4):
-            changed = [x.clone() for x in (k, v)]
-            for x in changed:
-                x[:, :, t:] = 2 * torch.randn(x[:, :, t:].shape)
-            got = run(answer, q, changed[0], changed[1], None)
-            same = f"keys and values from position {t} on changed, for the results before it"
-            if isinstance(got, Tensor) and got.shape == right.shape:
-                yield Case(got[:, :, :t], right[:, :, :t], same, axes)
-            else:
-                yield Case(got, right, same, axes)
-
-    @check.probe("one new query sees all keys")
-    def one_query(answer: Any) -> Iterator[Case]:
-        yield case(answer, inputs(1, 5), example="1 query and 5 keys")
-
-    @check.probe("fewer queries than keys are the last ones")
-    def last_queries(answer: Any) -> Iterator[Case]:
-        yield case(answer, inputs(2, 5), example="2 queries and 5 keys")
-
-    @check.probe("a mask says where to look")
-    def masked(answer: Any) -> Iterator[Case]:
-        for time in (5, 2):
-            seen = oracles.may_look(time, [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]])
-            example = f"a mask of documents, {time} queries and 5 keys"
-            yield case(answer, inputs(time, 5), seen, example)
-
-    @check.probe("a mask is the whole rule, even where it shows the future")
-    def everything(answer: Any) -> Iterator[Case]:
-        yield case(
-            answer, inputs(3, 3), torch.ones(2, 3, 3).bool(), "a mask that is True everywhere"
-        )
-
-    @check.probe("large scores do not overflow")
-    def large(answer: Any) -> Iterator[Case]:
-        tensors = inputs(4, 4, size=12.0)
-        yield case(answer, tensors, None, "q and k twelve times as large", 1e-3, 1e-3)
-
-    @check.probe("bfloat16 goes in and comes out")
-    def half(answer: Any) -> Iterator[Case]:
-        q, k, v = (x.bfloat16() for x in inputs(6, 6))
-        yield case(answer, (q, k, v), None, "q, k and v in bfloat16", 0.05, 0.05)
-
-    @check.probe("the gradients are right")
-    def gradients(answer: Any) -> Iterator[Case]:
-        q, k, v = tensors = [x.requires_grad_() for x in inputs(4, 4)]
-        right = oracle(q, k, v, None)
-        target = torch.randn(right.shape)
-        expected = torch.autograd.grad((right * target).sum(), tensors, allow_unused=True)
-        (run(answer, q, k, v, None) * target).sum().backward()
-        for name, x, grad in zip("qkv", tensors, expected, strict=True):
-            if grad is not None:
-                yield Case(x.grad, grad, f"random inputs, for the gradient of {name}", AXES)
-
-
-def add_leading_axes(check: Check, run: Run, oracle: Callable[..., Tensor]) -> None:
-    """The probe of a function to which batch and heads are any axes, or none."""
-
-    @check.probe("any number of axes may stand before time")
-    def leading(answer: Any) -> Iterator[Case]:
-        q, k, v = (x[:1, :1] for x in inputs(3, 3))
-        right = oracle(q, k, v, None).to(q.dtype)
-        got = run(answer, q[0, 0], k[0, 0], v[0, 0], None)
-        yield Case(got, right[0, 0], "q of the shape (3, 8), without batch and heads")
-        yield Case(run(answer, q[0], k[0], v[0], None), right[0], "q of the shape (1, 3, 8)")
-
-
-def add_groups(check: Check) -> None:
-    """The probe of a function whose query heads share key-value heads."""
-
-    @check.probe("neighbouring query heads share a key-value head")
-    def groups(answer: Any) -> Iterator[Case]:
-        for kv_heads in (2, 1):
-            q, k, v = inputs(5, 5, 4, kv_heads)
-            right = oracles.attend(q, k, v).float()
-            example = f"4 query heads and {kv_heads} key-value heads"
-            yield Case(call(answer, q, k, v), right, example, AXES)
-        q, k, v = inputs(1, 5, 6, 3)
-        yield Case(
-            call(answer, q, k, v), oracles.attend(q, k, v).float(), "6 and 3 heads, 1 query", AXES
-        )
-
-    @check.probe("bfloat16 with gradients, as in training")
-    def training(answer: Any) -> Iterator[Case]:
-        exact = inputs(5, 5, 4, 2)
-        q, k, v = (x.bfloat16().requires_grad_() for x in exact)
-        got = call(answer, q, k, v)
-        right = oracles.attend(q, k, v)
-        yield Case(got, right.bfloat16(), "bfloat16 that requires a gradient", AXES, 0.05, 0.05)
-        target = torch.randn(right.shape).bfloat16()
-        (got * target).sum().backward()
-        expected = torch.autograd.grad((right * target).sum(), (q, k, v))
-        for name, x, grad in zip("qkv", (q, k, v), expected, strict=True):
-            yield Case(x.grad, grad, f"bfloat16, for the gradient of {name}", AXES, 0.06, 0.06)
-
 
 def weights_of(answer: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Any:
     return call(answer, q, k) if mask is None else call(answer, q, k, mask)
@@ -245,3 +120,17 @@ def shares(attention_weights: Any) -> Iterator[Case]:
     got = call(attention_weights, q, k)
     yield Case(got.sum(-1), torch.ones(2, 4, 6), "random q and k, for the sums of the rows")
     yield Case(got.triu(1).abs().sum(), 0.0, "random q and k, for the sum of the weights above")
+
+
+@attention_weights.probe("all is on the device of q")
+def device(attention_weights: Any) -> Iterator[Case]:
+    q, k, _ = inputs(3, 3)
+    with Elsewhere(q, k) as gpu:
+        got = call(attention_weights, q, k)
+    if gpu.mixed or not gpu.there.get(id(got), True):
+        raise Complaint(
+            "makes a tensor on the CPU, wherever q and k are. On a GPU they could not meet: give "
+            "it q.device, as in causal_mask(q.shape[-2], k.shape[-2], q.device).",
+            "device-ignored",
+        )
+    yield Case(got, oracles.weights(q, k).float(), "random q and k", "batch heads time keys")

@@ -12,6 +12,8 @@ from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, call
 
 MODULE = "course.exercises.lesson_00"
+COUNT = "return sum(parameter.numel() for parameter in model.parameters())"
+MEAN = "-log_p[torch.arange(len(targets)), targets].mean()"
 
 count_parameters = Check(
     "count_parameters",
@@ -51,6 +53,18 @@ count_parameters = Check(
             "These are bytes: a float32 has four.",
             {"parameter.numel()": "parameter.numel() * parameter.element_size()"},
         ),
+        Mistake(
+            "return-inside-the-loop",
+            "Only the first tensor is counted: the `return` stands inside the loop, which it ends "
+            "in the first round. Move it to the left.",
+            {COUNT: "for parameter in model.parameters():\n        return parameter.numel()"},
+        ),
+        Mistake(
+            "only-the-last",
+            "Only the last tensor is counted: each round throws away the count so far. Add to it, "
+            "with +=.",
+            {COUNT: "return [parameter.numel() for parameter in model.parameters()][-1]"},
+        ),
     ),
 )  # fmt: skip
 
@@ -58,6 +72,12 @@ count_parameters = Check(
 @count_parameters.probe("a layer of 3 times 2 weights and 2 biases has 8")
 def count_layer(f: Any) -> Iterator[Case]:
     yield Case(call(f, nn.Linear(3, 2)), 8, "nn.Linear(3, 2)")
+
+
+@count_parameters.probe("every tensor of every layer counts")
+def count_layers(f: Any) -> Iterator[Case]:
+    layers = nn.Sequential(nn.Linear(3, 2, bias=False), nn.Linear(2, 4, bias=False))
+    yield Case(call(f, layers), 14, "two layers of 6 and 8 weights")
 
 
 @count_parameters.probe("shared tensors count once, buffers not at all")
@@ -105,8 +125,30 @@ loss_by_hand = Check(
         Mistake(
             "probability-not-logarithm",
             "This is the mean probability of the targets. Surprise is its logarithm.",
-            {"-log_p[torch.arange(len(targets)), targets].mean()":
-             "log_p[torch.arange(len(targets)), targets].exp().mean()"},
+            {MEAN: "log_p[torch.arange(len(targets)), targets].exp().mean()"},
+        ),
+        Mistake(
+            "probability-not-logarithm",
+            "This is the mean probability of the targets. Surprise is its logarithm.",
+            {".mean()": ".exp().mean()", "-log_p[": "-1 * log_p["},
+        ),
+        Mistake(
+            "mean-missing",
+            "The mean is missing: this is the surprise at each position, and one number is asked "
+            "for.",
+            {".mean()": ""},
+        ),
+        Mistake(
+            "return-inside-the-loop",
+            "Only the first position is counted: the `return` stands inside the loop, which it "
+            "ends in the first round. Move it to the left.",
+            {MEAN: "-log_p[0, targets[0]] / len(targets)"},
+        ),
+        Mistake(
+            "overflows",
+            "The logarithm is taken of a probability that was rounded to 0, or of exponentials "
+            "that are infinite. log_softmax does both steps in one and stays finite.",
+            {"log_softmax(dim=-1)": "softmax(dim=-1).log()"},
         ),
         Mistake(
             "every-target-everywhere",
@@ -118,8 +160,7 @@ loss_by_hand = Check(
             "log-of-mean",
             "This is the logarithm of the mean probability. The mean is taken after the "
             "logarithm: otherwise one sure guess hides many bad ones.",
-            {"-log_p[torch.arange(len(targets)), targets].mean()":
-             "-log_p[torch.arange(len(targets)), targets].exp().mean().log()"},
+            {MEAN: "-log_p[torch.arange(len(targets)), targets].exp().mean().log()"},
         ),
     ),
 )  # fmt: skip
@@ -142,58 +183,3 @@ def loss_pytorch(f: Any) -> Iterator[Case]:
     right = torch.tensor(500.0)
     example = "logits as large as 1000"
     yield Case(call(f, logits, torch.tensor([1, 0])), right, example)
-
-
-slope_by_nudging = Check(
-    "slope_by_nudging",
-    MODULE,
-    hints={"slope_by_nudging": "The difference of two values of f, by how far apart they are."},
-    mistakes=(
-        Mistake(
-            "by-nudge-once",
-            "The two places are 2 · nudge apart, and the difference is divided by nudge: the slope "
-            "comes out twice too steep.",
-            {"(2 * nudge)": "nudge"},
-        ),
-        Mistake(
-            "not-divided",
-            "This is the difference of the two values. A slope is that divided by the distance.",
-            {" / (2 * nudge)": ""},
-        ),
-        Mistake(
-            "one-side",
-            "Only one side is nudged. For a curve, the error is then as large as the nudge; on "
-            "both sides it is as small as its square.",
-            {"(f(x + nudge) - f(x - nudge)) / (2 * nudge)": "(f(x + nudge) - f(x)) / nudge"},
-        ),
-        Mistake(
-            "other-side",
-            "Only the lower side is nudged. For a curve, the error is then as large as the nudge; "
-            "on both sides it is as small as its square.",
-            {"(f(x + nudge) - f(x - nudge)) / (2 * nudge)": "(f(x) - f(x - nudge)) / nudge"},
-        ),
-        Mistake(
-            "upside-down",
-            "The sign is wrong: uphill must come out positive, f(x + nudge) first.",
-            {"f(x + nudge) - f(x - nudge)": "f(x - nudge) - f(x + nudge)"},
-        ),
-        Mistake(
-            "multiplied",
-            "The difference is multiplied by 2 · nudge. Python reads a / 2 * b from left to right: "
-            "put 2 * nudge in brackets.",
-            {"/ (2 * nudge)": "/ 2 * nudge"},
-        ),
-    ),
-)  # fmt: skip
-
-
-@slope_by_nudging.probe("a straight line")
-def slope_line(f: Any) -> Iterator[Case]:
-    example = "f(x) = 3x + 1 at x = 2 with nudge = 0.5"
-    yield Case(call(f, lambda x: 3 * x + 1, 2.0, 0.5), 3.0, example)
-
-
-@slope_by_nudging.probe("a parabola, at which the middle of both sides is exact")
-def slope_parabola(f: Any) -> Iterator[Case]:
-    yield Case(call(f, lambda x: x * x, 3.0, 0.1), 6.0, "f(x) = x² at x = 3 with nudge = 0.1")
-    yield Case(call(f, lambda x: x * x, -1.0, 0.25), -2.0, "f(x) = x² at x = -1, nudge = 0.25")

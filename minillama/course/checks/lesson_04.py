@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, call
@@ -192,64 +191,3 @@ def window_lengths(f: Any) -> Iterator[Case]:
         allowed = [[0 <= t - s < window for s in range(keys)] for t in places]
         example = f"time = {time}, keys = {keys} and window = {window}"
         yield mask_case(call(f, time, keys, window), allowed, example)
-
-
-attend_in_chunks = Check(
-    "attend_in_chunks",
-    MODULE,
-    hints={"attend_in_chunks": "attend(queries of the chunk, keys up to its end), put together."},
-    mistakes=(
-        Mistake(
-            "rest-dropped",
-            "The last chunk is lost where `size` does not divide the length.",
-            {"range(0, q.shape[-2], size)":
-             "range(0, q.shape[-2] - size + 1, size) if q.shape[-2] >= size else [0]"},
-        ),
-        Mistake(
-            "own-chunk-only",
-            "Each chunk sees only its own keys: what came before it is forgotten.",
-            {"k[..., :end, :], v[..., :end, :]": "k[..., start:end, :], v[..., start:end, :]"},
-        ),
-        Mistake(
-            "all-keys",
-            "Each chunk gets all keys. `attend` takes the queries for the last positions, so the "
-            "first chunk then sees the future.",
-            {"k[..., :end, :], v[..., :end, :]": "k, v"},
-        ),
-        Mistake(
-            "without-itself",
-            "The keys end where the chunk begins: its queries do not see their own chunk.",
-            {"k[..., :end, :], v[..., :end, :]":
-             "k[..., : max(start, end - start), :], v[..., : max(start, end - start), :]"},
-        ),
-        Mistake(
-            "backwards",
-            "The chunks are put together in the wrong order.",
-            {"torch.cat(chunks, dim=-2)": "torch.cat(chunks[::-1], dim=-2)"},
-        ),
-        Mistake(
-            "wrong-axis",
-            "The chunks are put side by side along the features. They follow one another in time, "
-            "the last axis but one.",
-            {"torch.cat(chunks, dim=-2)": "torch.cat(chunks, dim=-1)"},
-        ),
-    ),
-)  # fmt: skip
-
-
-@attend_in_chunks.probe("equal to attention in one piece, where the size divides the length")
-def chunks_even(f: Any) -> Iterator[Case]:
-    yield from chunk_cases(f, time=6, sizes=[3, 2])
-
-
-@attend_in_chunks.probe("also where it does not, or is longer than the text")
-def chunks_uneven(f: Any) -> Iterator[Case]:
-    yield from chunk_cases(f, time=7, sizes=[3, 1, 7, 10])
-
-
-def chunk_cases(f: Any, time: int, sizes: list[int]) -> Iterator[Case]:
-    q, k, v = torch.randn(3, 2, 3, time, 4)
-    right = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    for size in sizes:
-        example = f"{time} tokens and size = {size}"
-        yield Case(call(f, q, k, v, size), right, example, "batch heads time head_dim")

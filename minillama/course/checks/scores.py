@@ -20,8 +20,13 @@ CAUSAL = "causal_mask(q.shape[-2], k.shape[-2], q.device)"
 SCORES = "q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])"
 FILL = "scores.masked_fill(~mask, -math.inf)"
 SOFTMAX = "scores.softmax(dim=-1)"
-TRIL = "torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril"
+TRIL = "torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device).tril"
 LATER = "k.shape[-2] - q.shape[-2]"
+DIVIDED_AGAIN = (
+    "The mask comes after the softmax, and what is left is divided by its sum. That works until a "
+    "hidden key has nearly all of the row: then 0 is divided by 0. Fill the scores with minus "
+    "infinity before the softmax."
+)
 
 WEIGHTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     (
@@ -32,9 +37,7 @@ WEIGHTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ),
     (
         "shares-divided-again",
-        "The mask comes after the softmax, and what is left is divided by its sum. That works "
-        "until a hidden key has nearly all of the row: then 0 is divided by 0. Fill the scores "
-        "with minus infinity before the softmax.",
+        DIVIDED_AGAIN,
         {
             FILL: "scores",
             SOFTMAX: f"{SOFTMAX} * mask\nweights = weights / weights.sum(-1, keepdim=True)",
@@ -146,8 +149,9 @@ WEIGHTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ),
     (
         "overflows",
-        "The exponential of a large score is infinite, and infinity by infinity is not a number. "
-        "torch.softmax subtracts the largest score of the row first, which changes nothing else.",
+        "The exponential of a large score is infinite, that of a small one 0, and neither can be "
+        "divided by itself. torch.softmax subtracts the largest score of the row first, which "
+        "changes nothing else.",
         {SOFTMAX: "scores.exp() / scores.exp().sum(-1, keepdim=True)"},
     ),
     (
