@@ -144,6 +144,12 @@ def use_explorer(notebook, view):
     tokens, drawn = view.locator(".minillama-tokens button"), view.locator(".widget-html-content")
     shown = "element => getComputedStyle(element).display"
     first, second = view.locator(".minillama-top-1"), view.locator(".minillama-top-2")
+    heights = set()
+    for token in range(min(tokens.count(), 8)):  # the first looks at one, later ones at more
+        tokens.nth(token).hover()
+        heights.add(view.bounding_box()["height"])
+    assert len(heights) == 1, "the page below moves"
+    notebook.page.mouse.move(5, 5)
     assert not first.is_visible() and not second.is_visible()
     notebook.changes_at_once(first, tokens.nth(1).hover, tokens.nth(2).hover, look=shown)
     assert second.is_visible() and not first.is_visible()

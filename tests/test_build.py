@@ -1,13 +1,14 @@
 """`%%build`: lessons and package hold the same definitions, and every cell says so."""
 
 import inspect
+import re
 from itertools import chain
 
 import pytest
 from shells import kernels
 
 import minillama.norm
-from minillama.course.build import differing, package_source
+from minillama.course.build import NotPython, differing, package_source
 from minillama.course.definitions import definitions
 from minillama.course.lessons import TAUGHT, choose_lessons, lessons
 
@@ -167,8 +168,30 @@ def test_an_exception_reaches_the_notebook_and_points_into_the_cell(kernel):
     assert "----> 5 class RMSNorm(nm.Module):" in out
     assert "build.py" not in out
     out = kernel.run("%%build norm\nclass RMSNorm(:\n    pass")
-    assert isinstance(kernel.error, SyntaxError)
-    assert "2\n    class RMSNorm(:\n" in out
+    assert isinstance(kernel.error, NotPython)
+    assert str(kernel.error) == "invalid syntax (line 2)"
+    assert re.search(r":2\n    class RMSNorm\(:\n {18}\^\nSyntaxError: invalid syntax\n\n$", out)
+
+
+def test_a_syntax_error_looks_as_in_any_other_cell(kernel):
+    for body in ["def f(:\n    pass", "x = 1\n  y = 2", "print 'x'", "def f():\nreturn 1"]:
+        built = kernel.run("%%build norm\n" + body)
+        plain = kernel.run("# a comment\n" + body)
+        assert isinstance(kernel.error, SyntaxError)
+        named = "<ipython-input-.*>"  # a kernel with a process says Cell In[7], line 2
+        assert re.sub(named, "", built) == re.sub(named, "", plain), body
+
+
+def test_a_build_line_below_others_says_that_it_has_to_be_the_first(kernel):
+    for above in ["# mine\n", "import math\n"]:
+        assert kernel.run(f"{above}%%build norm\n{IMPORTS}\n\n\n{NORM}") == ""
+        assert str(kernel.error) == (
+            "%%build has to be the first line of its cell: move what stands above `%%build norm` "
+            "below it, comments too."
+        )
+        assert "RMSNorm" not in kernel.names
+    kernel.run(f"\n\n%%build norm\n{IMPORTS}\n\n\n{NORM}")
+    assert kernel.error is None
 
 
 def test_an_exception_in_a_call_shows_the_cells_lines_and_so_does_inspect(kernel):

@@ -11,7 +11,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyBboxPatch
+from matplotlib.patches import Circle, FancyBboxPatch, Wedge
 
 from minillama import plots
 from minillama.plots import text
@@ -211,8 +211,20 @@ def test_a_lit_part_and_a_built_one_stand_out_on_the_map(part):
     assert len(ticks) == boxes + 1
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_is_begun_has_half_a_disc_unless_it_is_built(part):
+    boxes = sum(box.part == part for box in BOXES)
+    halves = [p for p in plots.llama_map(begun=[part]).patches if isinstance(p, Wedge)]
+    assert len(halves) == boxes + 1
+    drawn = plots.llama_map(built=[part], begun=[part]).patches
+    assert len([p for p in drawn if isinstance(p, Wedge)]) == 1  # which explains it
+
+
 def test_the_map_explains_only_the_marks_that_it_has():
-    assert {"this lesson", "built by you"}.isdisjoint(texts(plots.llama_map()))
+    marks = {"this lesson", "built by you", "in part"}
+    assert marks.isdisjoint(texts(plots.llama_map()))
+    assert "numbers: lessons" in texts(plots.llama_map())
+    assert "in part" in texts(plots.llama_map(begun=["norm"]))
     assert "this lesson" in texts(plots.llama_map(lit=["norm"]))
     assert "built by you" in texts(plots.llama_map(built=["norm"]))
 
@@ -224,7 +236,7 @@ def test_lit_boxes_stand_out_in_grey():
 
 
 def test_words_of_the_map_lie_inside_it():
-    ax = plots.llama_map(lit=PARTS, built=PARTS)
+    ax = plots.llama_map(lit=PARTS, built=PARTS, begun=PARTS)
     ax.figure.canvas.draw()
     frame = ax.figure.bbox
     for words in ax.texts:
@@ -249,6 +261,8 @@ def test_boxes_of_the_map_do_not_overlap():
 def test_a_part_that_is_not_on_the_map_is_told():
     with pytest.raises(ValueError, match="no part 'atention' on the map; there are tokenizer"):
         plots.llama_map(lit=["atention"])
+    with pytest.raises(ValueError, match="no part 'nrom' on the map"):
+        plots.llama_map(begun=["nrom"])
 
 
 def test_a_picture_carries_its_words_and_is_closed():

@@ -113,6 +113,15 @@ def test_the_three_largest_weights_are_listed_with_numbers_in_the_page_and_to_a_
             assert explorer.token.tooltips[token] == f"looks at {words}"
 
 
+def test_the_list_keeps_the_height_of_its_longest_so_that_the_page_stays():
+    page = page_of(explore())
+    [rule] = re.findall(r"\.minillama-top \{([^{}]*)\}", page)
+    line, least = (re.search(rf"{n}-height: ([\d.]+)", rule)[1] for n in ("line", "min"))
+    lines = max(panel.count("<br>") for panel in re.findall("<div.*?</div>", page)) + 1
+    assert float(least) == lines * float(line) == 6
+    assert "white-space: nowrap" in rule  # each is one line
+
+
 def test_tokens_are_text_and_not_html():
     explorer = explore()
     assert "&lt;u&gt;&amp;" in page_of(explorer)
@@ -299,6 +308,29 @@ def test_without_a_seed_there_is_a_new_one_each_time_which_is_named(play):
     playground.write()
     playground.wait()
     assert playground.text == texts[1]
+
+
+def test_a_seed_for_one_text_leaves_the_control_as_it_is(play, toytown):
+    playground = play(seed=None)
+    for seed in (1, 7, 1):
+        playground.write(seed=seed)
+        playground.wait()
+        assert playground.text == right_text(toytown, "Once upon a time", seed=seed)
+        assert f"Seed {seed} writes it again" in html_of(playground, "status")
+        assert playground.seed.value == ""
+    playground.length.value = 60
+    texts = set()
+    for _ in range(3):
+        playground.write_button.click()
+        playground.wait()
+        texts.add(playground.text)
+    assert len(texts) > 1
+    pinned = play(seed=7)
+    pinned.write(seed=1)
+    pinned.wait()
+    pinned.write()
+    pinned.wait()
+    assert pinned.text == right_text(toytown, "Once upon a time", seed=7)
 
 
 def test_the_language_sets_a_prompt_that_fits_it(play):

@@ -7,18 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from shells import kernels, write_lesson
 
+from minillama import plots
 from minillama.cli import main
 from minillama.course import blanks, my_package
 from minillama.course.adoption import Workbook
-from minillama.course.build import package_source
+from minillama.course.build import NotPython, package_source
 from minillama.course.checking import Check
 from minillama.course.checks import CHECKS
 from minillama.course.definitions import definitions, replace_definition
 from minillama.course.lessons import BUILD, TAUGHT, lessons
-from minillama.course.making import make_workbook
+from minillama.course.making import hints_above, make_workbook
 from minillama.course.splicing import parts, splice, unbound
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +37,10 @@ from minillama.attention import repeat_heads
 from minillama.config import ModelConfig
 from minillama.course import check, progress
 """
+NOT_FIRST = (
+    "%%build has to be the first line of its cell: move what stands above `%%build {}` below it, "
+    "comments too."
+)
 ENTROPY = '''\
 def attention_entropy(weights):
     """Entropy in nats of each row: (..., time, keys) to (..., time)."""
@@ -125,7 +131,7 @@ class Reader:
     def restart(self):
         leave()
         self.kernel = self.make()
-        self.run(
+        self.said = self.run(
             FIRST.replace("course\n", "course.workbook\n").replace(
                 "from minillama.att", "from my_minillama.att"
             )
@@ -212,8 +218,9 @@ def test_a_workbook_has_blanks_and_no_answers(folder):
     assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in cells)
 
 
-def test_a_blank_keeps_signature_docstring_and_a_hint(folder):
-    [cell] = json.loads((folder / "07_norm.ipynb").read_text(encoding="utf-8"))["cells"][2:3]
+def test_a_blank_keeps_signature_and_docstring_below_folded_hints(folder):
+    cells = json.loads((folder / "07_norm.ipynb").read_text(encoding="utf-8"))["cells"]
+    [hints, cell] = cells[2:4]
     assert cell["source"].startswith(
         '''%%build norm
 class RMSNorm(nn.Module):
@@ -223,14 +230,47 @@ class RMSNorm(nn.Module):
     assert cell["source"].endswith(
         """
     def __init__(self, dim: int, eps: float) -> None:
-        # Hint: Keep eps, and make the weight an nn.Parameter of dim ones.
         raise NotImplementedError("your code here")
 
     def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        # Hint: Divide x by the root of (the mean of its squares along the last axis, plus eps), in
-        # float32; then back to x's dtype, and times the weight.
         raise NotImplementedError("your code here")"""
     )
+    assert hints["source"] == (
+        "<details><summary>Hints</summary>\n\n"
+        "- `RMSNorm.__init__`: Keep eps, and make the weight an nn.Parameter of dim ones.\n"
+        "- `RMSNorm.forward`: Divide x by the root of (the mean of its squares along the last "
+        "axis, plus eps), in float32; then back to x's dtype, and times the weight.\n"
+        "\n</details>"
+    )
+    assert (hints["cell_type"], hints["metadata"]) == ("markdown", {})
+
+
+def test_each_build_cell_has_its_hints_above_it_and_nothing_else_has(folder):
+    for path in folder.glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        cells = notebook["cells"]
+        assert len({cell["id"] for cell in cells}) == len(cells)
+        below = [cells[i + 1].source for i, c in enumerate(cells) if "<details>" in c.source]
+        assert below == [cell.source for cell in cells if BUILD.match(cell.source)] != []
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        assert "Hint" not in code
+    text = (folder / "04_attention.ipynb").read_text(encoding="utf-8")
+    assert text.count("- `attend`: ") == text.count("- `attention_weights`: ") == 1
+
+
+def test_a_hint_is_text_and_not_html(monkeypatch):
+    hinted = Check("RMSNorm", "norm", {"forward": "a < b > c & d"})
+    monkeypatch.setitem(CHECKS, "RMSNorm", hinted)
+    [cell] = hints_above({"id": "x" * 64, "source": cell_of_norm()})
+    assert "- `RMSNorm.forward`: a &lt; b &gt; c &amp; d\n" in cell["source"]
+    assert len(cell["id"]) == 64
+    assert hints_above({"id": "x", "source": reference("norm", "RMSNorm")}) == []
+    assert hints_above({"id": "x", "source": "%%build norm\nEPS = 1"}) == []
+
+
+def cell_of_norm():
+    return cell("norm", "RMSNorm")
 
 
 BLANKED = '''\
@@ -262,8 +302,8 @@ class Counter:
 '''
 
 
-def test_only_what_has_a_hint_is_blanked_and_nothing_of_its_body_stays():
-    text = blanks.blank(BLANKED, {"add": "Add n.", "show": "Return it."})
+def test_only_what_is_named_is_blanked_and_nothing_of_its_body_stays():
+    text = blanks.blank(BLANKED, ["add", "show"])
     assert (
         text
         == '''\
@@ -278,18 +318,16 @@ class Counter:
     ) -> int:
         # A secret.
         """Not a docstring's comment."""
-        # Hint: Add n.
         raise NotImplementedError("your code here")
 
     def show(self):
-        # Hint: Return it.
         raise NotImplementedError("your code here")
 
     def keep(self):
         return 1'''
     )
     assert blanks.unfilled(text) == (["add", "show"], [])
-    late = text.replace("# Hint: Add n.", "self.n += n")
+    late = text.replace("raise", "self.n += n\n        raise", 1)
     assert blanks.unfilled(late) == (["show"], ["add"])
     assert blanks.unfilled(BLANKED) == ([], [])
 
@@ -438,6 +476,10 @@ def test_their_rope_serves_their_attention(reader):
     assert "mine, second" in reader.names["source"]
 
 
+def not_yet(whose, name):
+    return f"Until it is right, {whose} is used. Your attempt can be called as my_{name}.\n"
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_one_who_makes_every_known_mistake(reader, name):
     check = CHECKS[name]
@@ -446,7 +488,7 @@ def test_one_who_makes_every_known_mistake(reader, name):
         out = reader.run(f"%%build {check.module}\n{check.source(mistake.edits)}")
         assert reader.kernel.error is None, out
         assert mistake.why in out, (mistake.name, out)
-        assert f"Until it is right, minillama's is used. This attempt is my_{name}.\n" in out
+        assert not_yet("minillama's", name) in out
         assert reader.file(check.module) == before
         assert reader.names[name].__module__ == f"my_minillama.{check.module}"
         assert reader.names[f"my_{name}"].__module__ == "__main__"
@@ -488,7 +530,7 @@ def test_one_who_keeps_imports_and_helpers_in_other_cells(reader):
     assert (
         "attention_weights uses root, which only the notebook knows. my_minillama/attention.py is "
         "a file of its own and does not see other cells: put the import of root into the build "
-        "cell too.\nUntil it is right, minillama's is used. This attempt is my_attention_weights.\n"
+        "cell too.\n" + not_yet("minillama's", "attention_weights")
     ) in out
     out = reader.run("%%build attention\n" + WITH_ROOT.replace("root(", "np.sqrt("))
     assert "put `import numpy as np` into the build cell too." in out
@@ -553,6 +595,20 @@ def test_names_that_mean_something_else_in_the_file_are_refused(reader):
     assert reader.yours() == set()
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("torch.ones(1)", "tensor"), ("numpy.ones(1)", "ndarray"), ("nn.Linear(1, 1)", "Linear")],
+)
+def test_what_another_cell_has_computed_is_not_to_be_imported(reader, value, kind):
+    reader.run(f"import numpy\nweights = {value}")
+    code = reference("attention", "attend").replace("@ v", "@ v + 0 * len(str(weights))")
+    assert (
+        "attend uses weights, which only the notebook knows. my_minillama/attention.py is a file "
+        f"of its own and does not see other cells: weights is a {kind} that one of them made, so "
+        "compute it inside, or pass it in.\nUntil it is right, minillama's is used."
+    ) in reader.run("%%build attention\n" + code)
+
+
 def test_a_name_that_nothing_defines_is_called_misspelt(reader):
     code = reference("attention", "attend").replace("attention_weights(", "atention_weights(")
     out = reader.run("%%build attention\n" + code)
@@ -586,9 +642,14 @@ def test_one_whose_code_raises_at_the_definition(reader):
 
 def test_one_whose_code_is_not_python(reader):
     out = reader.run("%%build attention\ndef attention_weights(q, k):\n    return q @ (k\n")
-    assert isinstance(reader.kernel.error, SyntaxError)
-    assert "attention_weights: its build cell stopped with SyntaxError; minillama's is used." in out
-    assert "3\n    return q @ (k\n" in out
+    assert isinstance(reader.kernel.error, NotPython)
+    words, shown = out.split("  File ")
+    assert words == (
+        "attention_weights: its build cell is not Python; minillama's is used.\n"
+        "attend: its build cell is not Python; minillama's is used.\n"
+    )
+    shown = shown.partition(":3\n")[2]
+    assert shown.startswith("    return q @ (k\n               ^\nSyntaxError: '(' was never")
     reader.run("check(attention_weights)")
     assert reader.kernel.error is None and reader.yours() == set()
 
@@ -604,6 +665,7 @@ def test_one_whose_code_raises_when_it_is_checked(reader):
     reader.run("my_list = [1]")
     out = reader.run("%%build attention\n" + helper + code.replace("@ v", "@ v * count"))
     assert "attend uses my_list, which only the notebook knows." in out
+    assert "my_list is a list that one of them made, so compute it inside, or pass it in." in out
     code = "size = int(__name__ == '__main__')\nwhole = 1 / size\n" + reference("norm", "RMSNorm")
     out = reader.run("%%build norm\n" + code.replace("+ self.eps", "+ self.eps * whole"))
     assert (
@@ -618,7 +680,7 @@ def test_one_who_changes_a_definition_that_was_adopted(reader):
     other = right.replace("return position", "return position + 0")
     reader.run(right)
     out = reader.run(wrong)
-    assert "Until it is right, yours from before is used. This attempt is my_causal_mask." in out
+    assert not_yet("yours from before", "causal_mask") in out
     assert reader.yours() == {"causal_mask"} and reader.names["causal_mask"](1, 1).item()
     assert "is not right yet" in reader.run("check(causal_mask)")
     assert "causal_mask is right." in reader.run(other)
@@ -626,7 +688,7 @@ def test_one_who_changes_a_definition_that_was_adopted(reader):
     assert "is right" in reader.run("check(causal_mask)")
     # A blank, from a new copy of the lesson, takes nothing away.
     blank = "%%build attention\n" + blanks.blank(
-        reference("attention", "causal_mask"), {"causal_mask": "?"}
+        reference("attention", "causal_mask"), ["causal_mask"]
     )
     out = reader.run(blank)
     assert out.startswith("causal_mask: not built yet; yours from before is used until then.\n")
@@ -658,15 +720,15 @@ def test_one_who_renames_or_deletes_the_function(reader):
 
 
 def test_a_class_with_only_some_methods_filled(reader):
-    text = blanks.blank(reference("norm", "RMSNorm"), {"forward": "..."})
+    text = blanks.blank(reference("norm", "RMSNorm"), ["forward"])
     out = reader.run("%%build norm\n" + text)
     assert out.startswith("RMSNorm: forward not written yet; minillama's is used until then.\n")
     assert "my_RMSNorm" not in reader.names
-    raising = text.replace("# Hint: ...", "return x")
+    raising = text.replace("raise", "return x\n        raise")
     out = reader.run("%%build norm\n" + raising)
     assert (
         'RMSNorm still has the line `raise NotImplementedError("your code here")` in forward: '
-        "delete it.\nUntil it is right, minillama's is used. This attempt is my_RMSNorm.\n"
+        "delete it.\n" + not_yet("minillama's", "RMSNorm")
     ) in out
     code = reference("attention", "attend") + '\n    raise NotImplementedError("your code here")'
     out = reader.run("%%build attention\n" + code)
@@ -676,30 +738,155 @@ def test_a_class_with_only_some_methods_filled(reader):
 def test_a_rerun_changes_nothing(reader):
     first = reader.run(cell("norm", "RMSNorm"))
     source, bound = reader.file("norm"), reader.names["RMSNorm"]
-    assert reader.run(cell("norm", "RMSNorm")) == first
+    line = "1 of 8 parts of my_minillama are yours. progress() shows which.\n"
+    assert first.startswith("RMSNorm is right.\n  ✓ one vector, by hand\n")
+    assert first.endswith("\nIt stands in my_minillama/norm.py now.\n" + line)
+    assert reader.run(cell("norm", "RMSNorm")) == "RMSNorm: still right.\n" + line
     assert reader.file("norm") == source and reader.names["RMSNorm"] is bound
 
 
 def test_a_restart_forgets_nothing(reader):
     reader.run(cell("attention", "causal_mask"))
     reader.run("%%build attention\ndef attend(q, k, v, mask=None):\n    return v")
+    reader.run(cell("norm", "RMSNorm"))
     reader.restart()
-    reader.run("from my_minillama.attention import attend, causal_mask")
-    assert reader.yours() == {"causal_mask"}
-    assert "causal_mask is right." in reader.run("check(causal_mask)")
+    assert reader.said == "Yours already: RMSNorm, causal_mask.\n"
+    assert reader.run("print(causal_mask(1, 1).item(), RMSNorm.__module__)") == (
+        "True my_minillama.norm\n"
+    )
+    assert "attend" not in reader.names
+    reader.run("from my_minillama.attention import attend")
+    assert reader.yours() == {"RMSNorm", "causal_mask"}
+    assert "causal_mask is right.\n  ✓" in reader.run("check(causal_mask)")
     assert reader.run("check(attend)").startswith("attend is minillama's here, not yours:")
     out = reader.run("progress()")
     assert "lesson 04  attention    ✓ causal_mask  · attention_weights  · attend\n" in out
     assert reader.kernel.error is None, out
 
 
-def test_progress_shows_a_box_once_all_of_it_is_theirs(reader):
+def test_where_nothing_is_theirs_nothing_is_said_of_it(reader):
+    assert reader.said == ""
+
+
+def test_progress_shows_what_is_theirs_and_what_in_part(reader, monkeypatch):
+    drawn = []
+    draw = plots.llama_map
+    monkeypatch.setattr(plots, "llama_map", lambda **marks: drawn.append(marks) or draw(**marks))
     assert reader.run("progress()").endswith("The map of LLaMA. Yours: nothing yet.\n")
-    reader.run(cell("norm", "RMSNorm"))
     reader.run(cell("attention", "causal_mask"))
+    assert reader.run("progress()").endswith("The map of LLaMA. Yours in part: attention.\n")
+    reader.run(cell("norm", "RMSNorm"))
     out = reader.run("progress()")
     assert "lesson 07  norm         ✓ RMSNorm\n" in out
-    assert out.endswith("The map of LLaMA. Yours: norm.\n")
+    assert out.endswith("The map of LLaMA. Yours: norm; in part: attention.\n")
+    reader.run(cell("attention", "attention_weights", "attend"))
+    assert reader.run("progress()").endswith("The map of LLaMA. Yours: norm, attention.\n")
+    assert drawn == [
+        {"built": [], "begun": []},
+        {"built": [], "begun": ["attention"]},
+        {"built": ["norm"], "begun": ["attention"]},
+        {"built": ["norm", "attention"], "begun": []},
+    ]
+
+
+def test_progress_names_the_exercises_solved_in_this_kernel(reader):
+    assert "Exercises" not in reader.run("progress()")
+    reader.run(ENTROPY + "    return weights")
+    reader.run("check(attention_entropy)")
+    assert "Exercises" not in reader.run("progress()")
+    reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
+    reader.run("check(attention_entropy)\ncheck(attention_entropy)")
+    line = "Exercises solved since the kernel started: attention_entropy.\n"
+    assert line in reader.run("progress()")
+
+
+def test_what_is_known_to_be_right_is_said_in_a_line(reader):
+    right = cell("attention", "attention_weights", "attend")
+    wrong = right.replace("mask) @ v", "mask) @ -v")
+    assert "attention_weights is right.\n  ✓" in reader.run(wrong)
+    assert reader.run("x = check(attention_weights)") == "attention_weights is right, and yours.\n"
+    out = reader.run(right)
+    assert out.startswith("attention_weights: still right.\nattend is right.\n  ✓")
+    assert out.count("It stands in my_minillama/attention.py now.\n") == 1
+    both = "x = check(attention_weights)\nx = check(attend)"
+    assert reader.run(both) == (
+        "attention_weights is right, and yours.\nattend is right, and yours.\n"
+    )
+    # Whoever asks again sees why, and whoever comes back from a wrong one too.
+    assert "attend is right.\n  ✓" in reader.run("result = check(attend)")
+    assert reader.names["result"].passed
+    reader.run(wrong)
+    assert "attend is right.\n  ✓" in reader.run(right)
+    # What is changed, if only in a comment, is judged in full.
+    assert "attend is right.\n  ✓" in reader.run(right + "  # the mean")
+
+
+def test_one_who_leaves_out_the_first_line(reader):
+    code = reference("attention", "causal_mask")
+    reader.run(code)
+    out = reader.run("result = check(causal_mask)")
+    line = "It is not in my_minillama yet: put `%%build attention` as the first line of its cell.\n"
+    assert out.startswith("causal_mask is right.\n  ✓") and out.endswith("\n" + line)
+    assert out == reader.names["result"].message + "\n" and reader.names["result"].passed
+    assert reader.yours() == set()
+    # Not where it is wrong, nor for an exercise, nor in a build cell.
+    reader.run(code.replace("<=", "<"))
+    assert "first line" not in reader.run("check(causal_mask)")
+    reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
+    assert "first line" not in reader.run("check(attention_entropy)")
+    out = reader.run(f"%%build attention\n{code}\n\n\ncheck(causal_mask)")
+    assert "first line" not in out and reader.yours() == {"causal_mask"}
+    reader.run(code)
+    out = reader.run("check(causal_mask)")
+    assert "It is not the one in my_minillama: put `%%build attention` as the first" in out
+    # Nor for what a build cell has refused, whose reason it gave.
+    reader.run("from math import sqrt as root")
+    assert "put the import of root into" in reader.run("%%build attention\n" + WITH_ROOT)
+    out = reader.run("check(my_attention_weights)")
+    assert "attention_weights is right." in out and "first line" not in out
+
+
+def test_one_who_writes_above_the_first_line(reader):
+    out = reader.run("# mine\n" + cell("attention", "causal_mask"))
+    assert out == "" and str(reader.kernel.error) == NOT_FIRST.format("attention")
+    assert "causal_mask is right." in reader.run("\n\n" + cell("attention", "causal_mask"))
+
+
+def test_a_helper_that_nothing_uses_any_more_is_removed(reader):
+    code = reference("attention", "causal_mask")
+    helper = "FIRST, OTHER = 0, 1\n\n\n"
+    helper += "def positions(*size, **where):\n    return torch.arange(*size, **where) + FIRST\n"
+    helped = code.replace("torch.arange(keys", "positions(keys")
+    helped = f"{helper}\n\n{helped}"
+    reader.run("%%build attention\n" + code)
+    plain = reader.file("attention")
+    out = reader.run("%%build attention\n" + helped)
+    assert "causal_mask is right." in out
+    assert reader.file("attention").count("# Yours, which causal_mask uses.\n") == 2
+    assert "causal_mask is right." in reader.run("%%build attention\n" + code)
+    assert reader.file("attention") == plain
+
+    # One that another part uses too, or another module imports, stays.
+    reader.run("%%build attention\n" + helped)
+    weights = reference("attention", "attention_weights").replace(
+        "    if mask is None", "    positions(1)\n    if mask is None"
+    )
+    assert "right." in reader.run(f"%%build attention\n{helper}\n\n{weights}")
+    reader.run("%%build attention\n" + code)
+    source = reader.file("attention")
+    assert "# Yours, which attention_weights uses.\ndef positions(*size" in source
+    assert "which causal_mask uses" not in source
+    in_a_fresh_process(reader.folder, "import my_minillama.model")
+
+    # And so does one of which another module speaks.
+    path = reader.folder / "my_minillama" / "feedforward.py"
+    user = "from my_minillama.attention import (\n    positions as p,\n)\n"
+    path.write_text(f"{reader.file('feedforward')}\n\n{user}", encoding="utf-8")
+    reader.run(f"%%build attention\n{reference('attention', 'attention_weights')}")
+    assert reader.file("attention").count("# Yours, which") == 2
+    path.write_text(reader.file("feedforward").replace(user, ""), encoding="utf-8")
+    reader.run(f"%%build attention\n{reference('attention', 'attention_weights')}  # as it was")
+    assert "# Yours, which" not in reader.file("attention")
 
 
 def test_definitions_of_one_cell_are_judged_each_by_itself(reader):
@@ -719,7 +906,7 @@ def test_a_right_definition_must_serve_what_uses_it(reader, monkeypatch):
     out = reader.run(turned.replace("turned.type_as(x)", "-turned.type_as(x).flip(-2)"))
     assert "apply_rope is right by itself, but Attention does not work with it. The rest" in out
     assert "keep them so.\nAttention is not right yet." in out
-    assert "Until it is right, minillama's is used. This attempt is my_apply_rope.\n" in out
+    assert not_yet("minillama's", "apply_rope") in out
     assert reader.yours() == set()
 
     # What did not work before is not blamed on it.

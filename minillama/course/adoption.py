@@ -14,14 +14,15 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from minillama.course.blanks import unfilled
-from minillama.course.build import differing, run_cell, taught_module
+from minillama.course.build import NotPython, differing, run_cell, taught_module
 from minillama.course.checking import CheckResult
 from minillama.course.checks import CHECKS
 from minillama.course.definitions import definitions
 from minillama.course.lessons import TAUGHT, lessons
 from minillama.course.my_package import MyPackage
 from minillama.course.probing import BLANK, Complaint
-from minillama.course.splicing import PACKAGE, splice, unbound
+from minillama.course.reaching import must_reach
+from minillama.course.splicing import PACKAGE, splice, without_unused_helpers
 
 MISSING, NOT_WRITTEN = "missing", "not-written"  # there is no attempt to keep
 
@@ -34,6 +35,20 @@ class Workbook:
     package: MyPackage
     shell: Any
     verdicts: dict[str, CheckResult] = field(default_factory=dict)
+    building: bool = False  # while a build cell runs
+    confirmed: set[str] = field(default_factory=set)  # as right, and not asked for since
+    solved: list[str] = field(default_factory=list)  # exercises, since the kernel started
+
+    def bind_yours(self) -> list[str]:
+        """Bind the names of what is the reader's already in the notebook, and return them."""
+        yours = {
+            name: getattr(importlib.import_module(f"{PACKAGE}.{module}"), name)
+            for module in TAUGHT
+            for name, part in self.package.parts(module).items()
+            if part.yours
+        }
+        self.shell.user_ns.update(yours)
+        return [*yours]
 
     def build(self, line: str, cell: str) -> None:
         """Run a build cell, judge each of its definitions, and bind their names to my_minillama's.
@@ -46,6 +61,7 @@ class Workbook:
         given = list[str]()  # what the cell has as my_minillama has it, such as a constant
         judged = dict[str, CheckResult]()
         try:
+            self.building = True
             run_cell(self.shell, line, cell)
             changed = differing(cell, self.package.source(module))
             given = [name for name in definitions(cell) if name not in [*names, *changed]]
@@ -53,19 +69,21 @@ class Workbook:
             for name in names:
                 verdict = judged[name] = self.judge(module, name, cell)
                 print(verdict.message)
-                if verdict.passed:
-                    print(f"It stands in {PACKAGE}/{module}.py now.")
-                elif verdict.mistake not in (MISSING, NOT_WRITTEN):
+                if not verdict.passed and verdict.mistake not in (MISSING, NOT_WRITTEN):
                     namespace[f"my_{name}"] = attempts[name]
         except BaseException as error:
+            what = f"its build cell stopped with {type(error).__name__}"
+            what = "its build cell is not Python" if isinstance(error, NotPython) else what
             for name in [name for name in names if name not in judged]:
-                what = f"its build cell stopped with {type(error).__name__}"
                 text = f"{name}: {what}; {self.instead(module, name)}."
                 judged[name] = CheckResult(name, False, None, text)
                 print(text)
             raise
         finally:
+            self.building = False
             self.verdicts |= judged
+            self.confirmed -= judged.keys()
+            self.confirmed |= {name for name in judged if judged[name].passed}
             live = importlib.import_module(f"{PACKAGE}.{module}")
             namespace.update({name: getattr(live, name) for name in names + given})
         if not names:
@@ -104,8 +122,9 @@ class Workbook:
                 where = "" if raising == [name] else f" in {' and '.join(raising)}"
                 line = f'raise NotImplementedError("{BLANK}")'
                 raise Complaint(f"still has the line `{line}`{where}: delete it.")
-            source = splice(self.package.source(module), module, name, cell)
-            self.must_reach(module, source)
+            before, lent = self.package.source(module), self.package.lent(module)
+            source = without_unused_helpers(splice(before, module, name, cell), lent)
+            must_reach(before, source, module, self.shell.user_ns)
             with self.package.fresh({module: source}) as load:
                 verdict = CHECKS[name].run(getattr(load(module), name))
                 broken = self.broken_users(module, name, load) if verdict.passed else []
@@ -113,31 +132,15 @@ class Workbook:
         except Complaint as complaint:
             verdict = CheckResult(name, False, complaint.mistake, f"{name} {complaint}")
         if not verdict.passed:
-            text = f"{verdict.message}\nUntil it is right, {instead}. This attempt is my_{name}."
-            return CheckResult(name, False, verdict.mistake, text)
-        if source != self.package.source(module):
+            text = f"Until it is right, {instead}. Your attempt can be called as my_{name}."
+            return CheckResult(name, False, verdict.mistake, f"{verdict.message}\n{text}")
+        if source != before:
             self.package.write(module, source)
             self.package.reload(self.shell.user_ns)
-        return verdict
-
-    def must_reach(self, module: str, source: str) -> None:
-        """Raise Complaint for a name that the notebook has and the file would not."""
-        before = unbound(self.package.source(module))
-        for name in [name for name in unbound(source) if name not in before]:
-            if name not in self.shell.user_ns:
-                raise Complaint(f"uses {name}, which nothing defines: is it misspelt?")
-            value = self.shell.user_ns[name]
-            if isinstance(value, ModuleType):
-                alias = "" if value.__name__ == name else f" as {name}"
-                what = f"`import {value.__name__}{alias}`"
-            elif getattr(value, "__module__", "__main__") == "__main__":
-                what = f"what defines {name}"
-            else:
-                what = f"the import of {name}"
-            raise Complaint(
-                f"uses {name}, which only the notebook knows. {PACKAGE}/{module}.py is a file of "
-                f"its own and does not see other cells: put {what} into the build cell too."
-            )
+        elif name not in self.verdicts or self.verdicts[name].passed:
+            return CheckResult(name, True, None, f"{name}: still right.")
+        text = f"It stands in {PACKAGE}/{module}.py now."
+        return CheckResult(name, True, None, f"{verdict.message}\n{text}")
 
     def broken_users(
         self, module: str, name: str, load: Callable[[str], ModuleType]
@@ -183,7 +186,7 @@ class Workbook:
         return f"{yours} of {len(every)} parts of {PACKAGE} are yours. progress() shows which."
 
     def standing(self, answer: Any, name: str) -> CheckResult | None:
-        """The verdict to repeat on what a name is bound to, or None for the reader's own."""
+        """The verdict on what a name is bound to that is known without a check, or None."""
         package, _, module = str(getattr(answer, "__module__", None)).partition(".")
         if package not in ("minillama", PACKAGE) or module not in TAUGHT:
             return None
@@ -193,6 +196,19 @@ class Workbook:
         if last and not last.passed and not (part.yours and last.mistake == NOT_WRITTEN):
             return last
         if part.yours and package == PACKAGE:
-            return None
+            if name not in self.confirmed:
+                return None
+            self.confirmed.remove(name)  # whoever asks again wants to see it
+            return CheckResult(name, True, None, f"{name} is right, and yours.")
         text = f"{name} is minillama's here, not yours: build it in lesson {part.lesson}."
         return CheckResult(name, False, NOT_WRITTEN, text)
+
+    def left_out(self, answer: Any, name: str) -> str:
+        """What to say of a right definition of the notebook's that no build cell has taken in."""
+        module, tried = CHECKS[name].module, self.shell.user_ns.get(f"my_{name}")
+        part = self.package.parts(module).get(name) if module in TAUGHT else None
+        ours = getattr(answer, "__module__", None) == "__main__" and answer is not tried
+        if part is None or not ours or self.building:
+            return ""
+        what = "not the one in my_minillama" if part.yours else "not in my_minillama yet"
+        return f"It is {what}: put `%%build {module}` as the first line of its cell."

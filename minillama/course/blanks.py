@@ -1,25 +1,23 @@
 """Blanks: definitions without their bodies, for a reader to fill."""
 
 import ast
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from minillama.course.probing import BLANK
 
 Function = ast.FunctionDef
-WIDTH = 100
 
 
-def blank(source: str, hints: Mapping[str, str]) -> str:
-    """A definition whose functions have a hint in place of their code, and keep their docstring.
+def blank(source: str, names: Collection[str]) -> str:
+    """A definition whose functions raise NotImplementedError instead, and keep their docstring.
 
-    `hints` names what is blanked: a function by its own name, a class's methods by theirs.
+    `names` says what is blanked: a function by its own name, a class's methods by theirs.
     """
     lines = source.splitlines()
     for function in reversed(list(functions(source))):
-        if function.name in hints:
-            code = blank_body(function, hints[function.name])
-            lines[body_start(function, lines) : function.end_lineno] = code
+        if function.name in names:
+            code = f'{" " * function.body[0].col_offset}raise NotImplementedError("{BLANK}")'
+            lines[body_start(function, lines) : function.end_lineno] = [code]
     return "\n".join(lines)
 
 
@@ -53,19 +51,6 @@ def body_start(function: Function, lines: list[str]) -> int:
     while not lines[start - 1].strip() or lines[start - 1].lstrip().startswith("#"):
         start -= 1
     return start
-
-
-def blank_body(function: Function, hint: str) -> list[str]:
-    """What stands in the place of the code."""
-    indent = " " * function.body[0].col_offset
-    comment = textwrap.wrap(
-        f"Hint: {hint}",
-        WIDTH,
-        initial_indent=f"{indent}# ",
-        subsequent_indent=f"{indent}# ",
-        break_on_hyphens=False,
-    )
-    return [*comment, f'{indent}raise NotImplementedError("{BLANK}")']
 
 
 def is_blank(node: ast.AST) -> bool:

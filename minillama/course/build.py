@@ -6,6 +6,7 @@ lesson cannot drift from the package unseen.
 """
 
 import ast
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,40 @@ from minillama.course.lessons import TAUGHT
 
 def load_ipython_extension(shell: Any) -> None:
     """Register `%%build`; what `%load_ext minillama.course` calls."""
-    shell.register_magic_function(partial(build, shell), "cell", "build")
+    register(shell, partial(build, shell))
+
+
+def register(shell: Any, build: Callable[[str, str], None]) -> None:
+    """Register what `%%build` does, and what to say where it is not the first line of a cell."""
+    shell.register_magic_function(build, "cell", "build")
+    # Below other lines, IPython takes it for a line magic of the name `%build`.
+    shell.register_magic_function(not_first, "line", "%build")
+
+
+def not_first(line: str) -> None:
+    """Raise UsageError for a `%%build` with other lines above it."""
+    from IPython.core.error import UsageError  # shown as one line, without a traceback
+
+    raise UsageError(
+        f"%%build has to be the first line of its cell: move what stands above `%%build {line}` "
+        "below it, comments too."
+    )
+
+
+class NotPython(Exception):
+    """A build cell with a SyntaxError, which the notebook shows as it does in any other cell.
+
+    A SyntaxError itself would come with the frames of `%%build`, and the whole cell in one line.
+    """
+
+    def __init__(self, error: SyntaxError, shell: Any) -> None:
+        super().__init__(f"{error.msg} (line {error.lineno})")
+        self._error, self._shell = error, shell
+
+    def _render_traceback_(self) -> list[str]:
+        """The line, the caret and the message; IPython asks for them by this name."""
+        shown = self._shell.SyntaxTB.structured_traceback(type(self._error), self._error, [])
+        return list(shown)
 
 
 def build(shell: Any, line: str, cell: str) -> None:
@@ -52,7 +86,7 @@ def verdict(module: str, names: list[str], differ: list[str], own: list[str]) ->
 
 def taught_module(line: str) -> str:
     """The module that a `%%build` line names. Raises UsageError for one that no lesson builds."""
-    from IPython.core.error import UsageError  # shown as one line, without a traceback
+    from IPython.core.error import UsageError
 
     if line.strip() not in TAUGHT:
         raise UsageError(f"%%build needs the module that the cell builds: {', '.join(TAUGHT)}")
@@ -60,13 +94,20 @@ def taught_module(line: str) -> str:
 
 
 def run_cell(shell: Any, line: str, cell: str) -> None:
-    """Run a build cell's text in the notebook. Tracebacks call it the cell that it is."""
+    """Run a build cell's text in the notebook. Tracebacks call it the cell that it is.
+
+    Raises NotPython for a SyntaxError in it, and whatever its code raises.
+    """
     __tracebackhide__ = True
     source = "\n" + cell  # so that lines are numbered as in the notebook
     whole = f"%%build {line}\n{cell}"
     number = len(shell.history_manager.input_hist_parsed) - 1  # of the cell that runs, as In[7]
     filename = shell.compile.cache(source, number, raw_code=whole)
-    exec(compile_source(source, filename), shell.user_ns)
+    try:
+        code = compile_source(source, filename)
+    except SyntaxError as error:
+        raise NotPython(error, shell) from None
+    exec(code, shell.user_ns)
 
 
 def package_source(module: str) -> str:

@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from minillama.course.blanks import blank
 from minillama.course.build import package_source
@@ -29,6 +31,7 @@ Lessons in which you write a LLaMA yourself, part by part. Start JupyterLab in t
 
 and open `{first}`. In a cell that begins with `%%build`, write code in the place of each
 `raise NotImplementedError`, and run the cell. It tells you whether that is right, and if not, why.
+Hints are folded away above it.
 
 `{package}/` is your own package. It begins as a copy of minillama's modules, so everything works
 from the start and you may take the lessons in any order. A part that you build takes the place of
@@ -41,6 +44,12 @@ In a lesson, this shows how far you have come:
     progress()
 """
 SOLUTIONS = "Solutions"
+HINTS = """\
+<details><summary>Hints</summary>
+
+{}
+
+</details>"""
 
 
 def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
@@ -69,7 +78,7 @@ def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
 
 
 def workbook_notebook(lesson: Lesson) -> str:
-    """A lesson's notebook for a reader: blanks, no solutions, no outputs."""
+    """A lesson's notebook for a reader: blanks below hints, no solutions, no outputs."""
     notebook = json.loads(lesson.path.read_text(encoding="utf-8"))
     cells, in_solutions = [], False
     for cell in lesson.cells:
@@ -79,12 +88,27 @@ def workbook_notebook(lesson: Lesson) -> str:
         if in_solutions or "solution" in cell["metadata"].get("tags", []):
             continue
         if cell["cell_type"] == "code":
+            cells += hints_above(cell)
             source = workbook_cell(cell["source"])
             cell = cell | {"source": source, "outputs": [], "execution_count": None}
         cells.append(cell)
     notebook["cells"] = cells
     notebook["metadata"].pop("widgets", None)
     return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+
+
+def hints_above(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cell to stand above a build cell, with a hint for every blank, folded; or none."""
+    build = BUILD.match(cell["source"])
+    lines = []
+    for name in definitions(cell["source"][build.end() :]) if build else []:
+        for function, hint in CHECKS[name].hints.items() if name in CHECKS else []:
+            label = name if function == name else f"{name}.{function}"
+            lines.append(f"- `{label}`: {escape(hint, quote=False)}")
+    if not lines:
+        return []
+    new = {"id": f"hints-{cell['id']}"[:64], "cell_type": "markdown", "metadata": {}}
+    return [new | {"source": HINTS.format("\n".join(lines))}]
 
 
 def workbook_cell(source: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from minillama.course.lessons import TAUGHT
 from minillama.course.probing import Complaint, raised
-from minillama.course.splicing import PACKAGE, Part, parts
+from minillama.course.splicing import PACKAGE, Part, imports, parts
 from minillama.runs import write_atomically
 
 
@@ -28,6 +28,11 @@ class MyPackage:
     def source(self, module: str) -> str:
         """The text of a module as it is now."""
         return (self.folder / f"{module}.py").read_text(encoding="utf-8")
+
+    def lent(self, module: str) -> list[str]:
+        """The names of a module that others import."""
+        statements = "\n".join(s for other in TAUGHT for s in imports(self.source(other)))
+        return re.findall(rf"^from {PACKAGE}\.{module} import (\w+)", statements, re.MULTILINE)
 
     def parts(self, module: str) -> dict[str, Part]:
         """What there is to build in a module, by name."""

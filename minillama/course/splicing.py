@@ -8,9 +8,10 @@ import ast
 import builtins
 import re
 import symtable
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from minillama.course.definitions import definitions, replace_definition
+from minillama.course.definitions import Definition, definitions, replace_definition
 from minillama.course.lessons import TAUGHT
 from minillama.course.probing import Complaint
 
@@ -18,6 +19,7 @@ PACKAGE = "my_minillama"
 UNBUILT = "# minillama's, until you build it in lesson {}."
 BUILT = "# Yours, built in lesson {}."
 HELPER = "# Yours, which {} uses."
+HELPER_MARK = re.compile(HELPER.format(r"(\w+)"))
 MARK = re.compile(r"# (minillama's, until you build it|Yours, built) in lesson (\d\d)\.")
 IMPORT = re.compile(rf"^([ \t]*from )minillama\.({'|'.join(TAUGHT)})(?= import\b)", re.MULTILINE)
 
@@ -79,7 +81,7 @@ def splice(source: str, module: str, name: str, cell: str) -> str:
         source = insert(source, last_import(source), [statement])
     for helper in [helper for helper in ours if helper in used and helper != name]:
         text, there = own_imports(ours[helper].source), definitions(source)
-        if helper in there and re.fullmatch(HELPER.format(r"\w+"), comment_above(source, helper)):
+        if helper in there and HELPER_MARK.fullmatch(comment_above(source, helper)):
             source = replace_definition(source, helper, text)
         elif helper in bound.values() or (helper in there and there[helper].source != text):
             raise Complaint(
@@ -92,6 +94,33 @@ def splice(source: str, module: str, name: str, cell: str) -> str:
     lesson = parts(source)[name].lesson
     source = replace_definition(source, name, own_imports(ours[name].source))
     return mark(source, name, BUILT.format(lesson))
+
+
+def without_unused_helpers(source: str, lent: Collection[str] = ()) -> str:
+    """A module's source without the helpers that came with a part and that nothing uses any more.
+
+    lent: names that other modules import from it, which stay. The comment above a helper then names
+    a part that uses it.
+    """
+    built, found, lines = {*parts(source)}, definitions(source), source.splitlines()
+    users: dict[str, set[str]] = {name: {name} for name in lent}
+    for user in [*built, *(found.keys() & {*lent})]:
+        for used in uses(user, source, given=built):
+            users.setdefault(used, set()).add(user)
+    together: dict[int, list[Definition]] = {}  # `a, b = 1, 2` defines two names
+    for definition in found.values():
+        together.setdefault(definition.start, []).append(definition)
+    for start, helpers in sorted(together.items(), reverse=True):
+        marked = HELPER_MARK.fullmatch(lines[start - 1]) if start else None
+        using = set[str]().union(*(users.get(helper.name, ()) for helper in helpers))
+        if marked and not using:
+            end = helpers[0].end
+            while end < len(lines) and not lines[end].strip():
+                end += 1
+            del lines[start - 1 : end]
+        elif marked and marked[1] not in using and using & built:
+            lines[start - 1] = HELPER.format(min(using & built))
+    return "\n".join(lines) + "\n"
 
 
 def uses(name: str, cell: str, given: set[str]) -> set[str]:

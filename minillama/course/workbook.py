@@ -2,12 +2,15 @@
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from minillama.course import checking
 from minillama.course.adoption import Workbook
+from minillama.course.build import register
 from minillama.course.checking import CheckResult
+from minillama.course.checks import CHECKS
 from minillama.course.lessons import TAUGHT
 from minillama.course.my_package import MyPackage
 from minillama.course.probing import raised
@@ -21,6 +24,8 @@ NO_WORKBOOK = (
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the workbook's `%%build`, and let notebooks import my_minillama.
+
+    What is the reader's already is bound to its names, as if its build cells had run.
 
     Raises UsageError where there is none, or it cannot be imported.
     """
@@ -43,25 +48,40 @@ def load_ipython_extension(shell: Any) -> None:
                 "changed in the file by hand, then restart the kernel."
             ) from error
     workbook = Workbook.here = Workbook(MyPackage(folder), shell)
-    shell.register_magic_function(workbook.build, "cell", "build")
+    register(shell, workbook.build)
+    if yours := workbook.bind_yours():
+        print(f"Yours already: {', '.join(yours)}.")
 
 
 def check(answer: Any, name: str | None = None) -> CheckResult:
     """Check a function or class by its name; print the verdict and return it.
 
     In a workbook, where a name stands for minillama's until the reader's is right, this repeats
-    the last verdict on the reader's. Raises ValueError if there is no check of that name.
+    the last verdict on the reader's. Where nothing can be checked, the verdict says so.
     """
-    called = str(name or getattr(answer, "__name__", type(answer).__name__))
-    verdict = Workbook.here.standing(answer, called) if Workbook.here else None
-    if verdict is None:
+    called, here = str(name or getattr(answer, "__name__", type(answer).__name__)), Workbook.here
+    if here is None:
         return checking.check(answer, name)
-    print(verdict.message)
+    verdict = here.standing(answer, called)
+    if verdict is not None:
+        print(verdict.message)
+        return verdict
+    verdict = checking.check(answer, name)
+    if not verdict.passed:
+        return verdict
+    if CHECKS[called].module not in TAUGHT and called not in here.solved:
+        here.solved.append(called)
+    if more := here.left_out(answer, called):
+        print(more)
+        return replace(verdict, message=f"{verdict.message}\n{more}")
     return verdict
 
 
 def progress() -> None:
-    """Print which parts of my_minillama are the reader's, and show them on the map of LLaMA."""
+    """Print which parts of my_minillama are the reader's, and show them on the map of LLaMA.
+
+    Exercises are in no file: those solved since the kernel started are named.
+    """
     if Workbook.here is None:
         print(NO_WORKBOOK)
         return
@@ -69,18 +89,22 @@ def progress() -> None:
 
     package = Workbook.here.package
     lines: dict[tuple[str, str], list[str]] = {}
-    boxes: dict[str, bool] = {}
+    boxes: dict[str, list[bool]] = {}  # for each part that a box holds, whether it is theirs
     for module in TAUGHT:
         for name, part in package.parts(module).items():
-            words = lines.setdefault((part.lesson, module), [])
-            words.append(f"{'✓' if part.yours else '·'} {name}")
-            box = box_of(module, part.lesson)
-            boxes[box] = boxes.get(box, True) and part.yours
-    for (lesson, module), words in sorted(lines.items()):
-        print(f"lesson {lesson}  {module:<12} {'  '.join(words)}")
-    built = [box for box, whole in boxes.items() if whole]
-    alt = f"The map of LLaMA. Yours: {', '.join(built) or 'nothing yet'}."
-    plots.show(plots.llama_map(built=built), alt)
+            line = lines.setdefault((part.lesson, module), [])
+            line.append(f"{'✓' if part.yours else '·'} {name}")
+            boxes.setdefault(box_of(module, part.lesson), []).append(part.yours)
+    for (lesson, module), line in sorted(lines.items()):
+        print(f"lesson {lesson}  {module:<12} {'  '.join(line)}")
+    if Workbook.here.solved:
+        print(f"Exercises solved since the kernel started: {', '.join(Workbook.here.solved)}.")
+    built = [box for box, yours in boxes.items() if all(yours)]
+    begun = [box for box, yours in boxes.items() if any(yours) and not all(yours)]
+    words = [f"Yours: {', '.join(built)}"] * bool(built)
+    words += [f"{'in' if built else 'Yours in'} part: {', '.join(begun)}"] * bool(begun)
+    alt = f"The map of LLaMA. {'; '.join(words) or 'Yours: nothing yet'}."
+    plots.show(plots.llama_map(built=built, begun=begun), alt)
 
 
 def box_of(module: str, lesson: str) -> str:

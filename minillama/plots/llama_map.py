@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle, FancyBboxPatch
+from matplotlib.patches import Circle, FancyBboxPatch, Wedge
 
 from minillama.plots.colors import BLUE, FAINT, GREEN, INK, QUIET
 
@@ -48,16 +48,21 @@ COLUMN, STREAM = 15, 37.5  # where the residual stream runs: beside the boxes, a
 
 
 def llama_map(
-    lit: Collection[str] = (), built: Collection[str] = (), ax: Axes | None = None
+    lit: Collection[str] = (),
+    built: Collection[str] = (),
+    ax: Axes | None = None,
+    *,
+    begun: Collection[str] = (),
 ) -> Axes:
     """LLaMA from text to the next token, with one block opened up.
 
     lit: parts in a strong colour, those that a lesson is about. built: parts with a tick and a
-    thick edge, those that a reader has built. Source: Touvron et al. 2023, arXiv:2302.13971.
+    thick edge, those that a reader has built. begun: parts with half a disc, which a reader has
+    built some of. Source: Touvron et al. 2023, arXiv:2302.13971.
 
     Raises ValueError for a part that is not on the map, naming those that are.
     """
-    for part in (*lit, *built):
+    for part in (*lit, *built, *begun):
         if part not in PARTS:
             raise ValueError(f"there is no part {part!r} on the map; there are {', '.join(PARTS)}")
     if ax is None:
@@ -68,7 +73,10 @@ def llama_map(
     _ways(ax)
     for box in BOXES:
         _box(ax, box, box.part in lit, box.part in built)
-    _words(ax, bool(lit), bool(built))
+        if box.part in begun and box.part not in built:
+            _half(ax, box.x + box.width - 0.6, box.y + box.height - 0.6)
+    _words(ax)
+    _legend(ax, bool(lit), bool(built), bool(begun))
     return ax
 
 
@@ -98,6 +106,11 @@ def _tick(ax: Axes, x: Number, y: Number) -> None:
     ax.add_patch(Circle((x, y), 1.9, facecolor=GREEN, edgecolor=PAPER, linewidth=1.2, zorder=6))
     way = ([x - 0.85, x - 0.25, x + 0.95], [y - 0.05, y - 0.75, y + 0.75])
     ax.plot(*way, color=PAPER, linewidth=1.6, solid_joinstyle="round", zorder=7)
+
+
+def _half(ax: Axes, x: Number, y: Number) -> None:
+    ax.add_patch(Circle((x, y), 1.9, facecolor=PAPER, edgecolor=GREEN, linewidth=1.2, zorder=6))
+    ax.add_patch(Wedge((x, y), 1.9, 90, 270, facecolor=GREEN, edgecolor=GREEN, zorder=7))
 
 
 def _rectangle(
@@ -161,8 +174,8 @@ def _way(ax: Axes, *points: tuple[Number, Number]) -> None:
     ax.annotate("", points[-1], points[-2], arrowprops=arrow, zorder=4)
 
 
-def _words(ax: Axes, lit: bool, built: bool) -> None:
-    """What is not a part but helps to read the map, and what its marks mean."""
+def _words(ax: Axes) -> None:
+    """What is not a part but helps to read the map."""
     for x, y, text, align in (
         (COLUMN, 2.4, "text: “Once upon a”", "center"),
         (COLUMN, 77.8, "next token: “time”", "center"),
@@ -178,14 +191,21 @@ def _words(ax: Axes, lit: bool, built: bool) -> None:
         STREAM - 1.9, 45.5, "residual stream", ha="center", va="center", color=QUIET, fontsize=8,
         style="italic", rotation=90,
     )  # fmt: skip
-    # From the right: where each mark stands, if it does.
-    x = 97.5 - (16.5 if lit else 0) - (17.5 if built else 0)
-    ax.text(x - 14.5, 74, "04", color=QUIET, fontsize=8, weight="bold", va="center")
-    ax.text(x - 11, 74, "its lesson", color=INK, fontsize=8.5, va="center")
-    if lit:
-        _rectangle(ax, x, 72.6, 3.4, 2.6, BLUE, BLUE, 1)
-        ax.text(x + 4.5, 74, "this lesson", color=INK, fontsize=8.5, va="center")
-        x += 17.5
-    if built:
-        _tick(ax, x + 1.9, 74)
-        ax.text(x + 4.8, 74, "built by you", color=INK, fontsize=8.5, va="center")
+
+
+def _legend(ax: Axes, lit: bool, built: bool, begun: bool) -> None:
+    """What the marks mean that are there, in a line at the top that ends at the right."""
+    marks: list[tuple[str, str, Number, Number]] = [("number", "numbers: lessons", 0, 16.5)]
+    marks += [("lit", "this lesson", 4.5, 16.5)] * lit
+    marks += [("built", "built by you", 4.8, 17.5)] * built
+    marks += [("begun", "in part", 4.8, 11)] * begun
+    x = 98.5 - sum(width for *_, width in marks)
+    for mark, words, indent, width in marks:
+        if mark == "lit":
+            _rectangle(ax, x, 72.7, 3.4, 2.6, BLUE, BLUE, 1)
+        elif mark == "built":
+            _tick(ax, x + 1.9, 74)
+        elif mark == "begun":
+            _half(ax, x + 1.9, 74)
+        ax.text(x + indent, 74, words, color=INK, fontsize=8.5, va="center")
+        x += width

@@ -17,6 +17,7 @@ from minillama.widgets.still import Data, Metadata, WithStill
 
 TOP = 3  # so many of the tokens looked at are listed with numbers
 SMALLEST = 0.005  # a weight below is shown as none
+LINES = 1 + TOP  # kept for them and their title, so that the page below does not move
 
 # BOX is the whole view and TOKENS the box of tokens, each a button. Every button has its weight, in
 # percent, as --w: a colour between white and SKY, on which INK reads well, and a number below.
@@ -31,8 +32,8 @@ TOKENS button.jupyter-button::after {{ display: block; font-size: 10px; opacity:
   counter-reset: weight var(--w); content: counter(weight); }}
 TOKENS button.jupyter-button:hover {{ outline: 2px solid {INK}; }}
 TOKENS button.jupyter-button:focus-visible {{ outline: 3px solid {INK}; }}
-BOX .minillama-top {{ display: none; color: {INK}; line-height: 1.5;
-  margin-bottom: 6px; }}
+BOX .minillama-top {{ display: none; color: {INK}; line-height: 1.5; min-height: {LINES * 1.5}em;
+  margin-bottom: 6px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 BOX .minillama-top i {{ display: inline-block; width: 80px; height: 0.7em; margin: 0 3px;
   background: linear-gradient(to right, {SKY} var(--share), {FAINT} 0); }}
 BOX .minillama-note {{ color: {QUIET}; font-size: 12px; line-height: 1.4; }}

@@ -50,7 +50,9 @@ class Playground(WithStill):
             value="中文" if any("一" <= character <= "鿿" for character in prompt) else "English",
             description="language",
             style={"button_width": "auto"},
-            layout={"display": "flex", "width": "max-content"},
+            layout=ipywidgets.Layout(
+                display="flex", width="max-content", margin="2px 2px 2px 12px", grid_gap="8px"
+            ),
         )
         self.temperature = _slider("temperature", temperature, 0.05)
         self.top_p = _slider("top_p", top_p, 0.05)
@@ -92,8 +94,11 @@ class Playground(WithStill):
         """The prompt and what was written after it so far; empty before the first `write()`."""
         return self._writing.prompt + self._writing.written if self._writing else ""
 
-    def write(self) -> None:
-        """Begin to write, in the background; a text that is being written is stopped first."""
+    def write(self, seed: int | None = None) -> None:
+        """Begin to write, in the background; a text that is being written is stopped first.
+
+        seed: for this text only; None takes what stands in the control.
+        """
         self.stop()
         self.wait()
         settings = {
@@ -101,8 +106,8 @@ class Playground(WithStill):
             "temperature": self.temperature.value,
             "top_p": self.top_p.value,
         }
-        prompt, seed = self.prompt.value, self.seed.value
-        writing = Writing(self._model, self._tokenizer, prompt, seed, settings, self._show)
+        prompt, number = self.prompt.value, self.seed.value if seed is None else str(seed)
+        writing = Writing(self._model, self._tokenizer, prompt, number, settings, self._show)
         self._writing = writing
         self._show(writing)
         writing.start()
