@@ -368,3 +368,44 @@ def test_a_tuple_is_said_to_be_one(name):
     assert not result.passed and result.mistake is None
     assert "it gives a tuple" in result.message
     assert "is right: is there a comma behind what it returns?" in result.message
+
+
+NUMPY = """
+def causal_mask(time, keys, device=None):
+    import numpy
+    queries = numpy.arange(keys - time, keys)[:, None]
+    return torch.from_numpy(numpy.arange(keys) <= queries)
+"""
+AMBIGUOUS = """
+def attention_weights(q, k, mask=None):
+    if not mask:
+        mask = causal_mask(q.shape[-2], k.shape[-2], q.device)
+    scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(~mask, -torch.inf)
+    return scores.softmax(-1)
+"""
+BACKWARDS = """
+def attend(q, k, v, mask=None):
+    return v @ attention_weights(q, k, mask)
+"""
+
+
+def of_attention(source):
+    from minillama import attention
+
+    namespace = dict(vars(attention))
+    exec(source, namespace)
+    return namespace
+
+
+def test_a_mask_made_by_numpy_is_on_the_cpu():
+    result = CHECKS["causal_mask"].run(of_attention(NUMPY)["causal_mask"])
+    assert (result.passed, result.mistake) == (False, "device-ignored")
+
+
+def test_values_before_weights_are_named():
+    assert CHECKS["attend"].run(of_attention(BACKWARDS)["attend"]).mistake == "values-first"
+
+
+def test_a_habit_from_numpy_gets_its_cure():
+    result = CHECKS["attention_weights"].run(of_attention(AMBIGUOUS)["attention_weights"])
+    assert not result.passed and "write `is None`" in result.message

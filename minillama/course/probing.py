@@ -128,7 +128,20 @@ def raised(error: Exception) -> str:
             line = f" at the line `{text}`" if text else ""
         trace = trace.tb_next
     first = (str(error).splitlines() or [""])[0]
-    return f"raises {type(error).__name__}{line}: {first}"
+    cure = next((f". {cure}" for words, cure in CURES.items() if words in first), "")
+    return f"raises {type(error).__name__}{line}: {first}{cure}"
+
+
+# Habits from numpy and pandas that torch answers in words of its own.
+CURES = {
+    "Boolean value of Tensor": "To ask whether there is one, write `is None`; to combine tables "
+    "of True and False, `&` with brackets around both sides.",
+    "The shape of the mask": "`masked_fill(~mask, value)` spreads a mask over the axes before "
+    "it; indexing with it does not.",
+    "unexpected keyword argument 'axis'": "Is this numpy's function on a tensor? Take torch's.",
+    "positional arguments but": "Keep the parameters as they were given in the blank.",
+    "builtin_function_or_method": "In torch `size` is a method: `.shape`, or `.numel()`.",
+}
 
 
 LIBRARIES = "minillama torch numpy einops jaxtyping beartype IPython ipykernel".split()

@@ -127,7 +127,7 @@ def device(attention_weights: Any) -> Iterator[Case]:
     q, k, _ = inputs(3, 3)
     with Elsewhere(q, k) as gpu:
         got = call(attention_weights, q, k)
-    if gpu.mixed or not gpu.there.get(id(got), True):
+    if gpu.mixed or not gpu.there.get(id(got), False):
         raise Complaint(
             "makes a tensor on the CPU, wherever q and k are. On a GPU they could not meet: give "
             "it q.device, as in causal_mask(q.shape[-2], k.shape[-2], q.device).",

@@ -146,6 +146,6 @@ def documents_device(attention_mask: Any) -> Iterator[Case]:
     documents = torch.zeros(1, 2, dtype=torch.long)
     with Elsewhere(documents) as gpu:
         got = mask(attention_mask, 2, documents)
-    if gpu.mixed or not gpu.there.get(id(got), True):
+    if gpu.mixed or not gpu.there.get(id(got), False):
         raise Complaint(ON_CPU.format("wherever the documents are"), "device-ignored")
     yield Case(got, torch.tensor([[[[1, 0], [1, 1]]]]).bool(), "time = 2 and documents = [[0, 0]]")

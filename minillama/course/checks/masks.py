@@ -140,6 +140,6 @@ ON_CPU = (
 def device(causal_mask: Any) -> Iterator[Case]:
     with Elsewhere() as gpu:
         got = mask(causal_mask, 2, 3, torch.device("cpu"))
-    if not gpu.there.get(id(got), True):
+    if not gpu.there.get(id(got), False):
         raise Complaint(ON_CPU.format("whatever `device` says"), "device-ignored")
     yield Case(got, torch.tensor([[1, 1, 0], [1, 1, 1]]).bool(), "time = 2 and keys = 3")

@@ -125,7 +125,7 @@ WEIGHTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ),
     (
         "scaled-by-time",
-        "The scores are divided by the root of the number of queries. It is the width of a head, "
+        "The scores are divided by the root of the number of tokens. It is the width of a head, "
         "the last axis of q, that makes a sum of products large.",
         {"math.sqrt(q.shape[-1])": "math.sqrt(q.shape[-2])"},
     ),
@@ -178,6 +178,12 @@ OUT: tuple[tuple[str, str, Mapping[str, str]], ...] = (
         "The weights are transposed before they meet the values: every position gives what it "
         "should take. Row t of the weights belongs to query t.",
         {"weights @ v": "weights.transpose(-2, -1) @ v"},
+    ),
+    (
+        "values-first",
+        "The product is the wrong way round: the weights come first, as weights @ v. Each row of "
+        "the weights, a query's shares, meets the values down the axis of the keys.",
+        {"weights @ v": "v @ weights"},
     ),
     (
         "returns-weights",
