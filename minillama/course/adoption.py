@@ -159,8 +159,8 @@ class Workbook:
             if check.run(getattr(live, check.name)).passed:
                 raise Complaint(
                     f"is right by itself, but {check.name} does not work with it. The rest of the "
-                    "package uses its parameters and methods as they were given: keep them so.\n"
-                    f"{verdict.message}"
+                    "package uses its parameters and methods as they were given: keep them so. "
+                    f"Or, if {check.name} is yours, build that better first.\n{verdict.message}"
                 )
 
     def instead(self, module: str, name: str) -> str:
