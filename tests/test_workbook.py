@@ -905,7 +905,7 @@ def test_a_right_definition_must_serve_what_uses_it(reader, monkeypatch):
     turned = cell("rope", "apply_rope")
     out = reader.run(turned.replace("turned.type_as(x)", "-turned.type_as(x).flip(-2)"))
     assert "apply_rope is right by itself, but Attention does not work with it. The rest" in out
-    assert "keep them so.\nAttention is not right yet." in out
+    assert "build that better first.\nAttention is not right yet." in out
     assert not_yet("minillama's", "apply_rope") in out
     assert reader.yours() == set()
 
