@@ -44,6 +44,10 @@ def add(subparsers: Any) -> None:
         "--samples", type=int, default=1, metavar="N", help="write N texts, parted by empty lines"
     )
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed, the same text")
+    parser.add_argument(
+        "--compile", action="store_true",
+        help="take half a minute to compile, then write twice as fast (needs a C++ compiler)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -56,6 +60,10 @@ def run(args: argparse.Namespace) -> None:
     if "" in args.stop:
         raise ValueError("--stop needs a text, not an empty one")
     model, tokenizer = minillama.load(args.model)
+    if args.compile:
+        from minillama.compiled import compile_decoding
+
+        compile_decoding(model)
     prompt = tokenizer.encode(args.prompt, bos=True)
     for n in range(args.samples):
         tokens = minillama.generate(
