@@ -76,7 +76,9 @@ def process(*args, **options):
 # ---------------------------------------------------------------------------------- the command
 
 
-@pytest.mark.parametrize("name", ["train", "generate", "eval", "corpus", "convert", "workbook"])
+@pytest.mark.parametrize(
+    "name", ["train", "generate", "eval", "corpus", "convert", "bench", "workbook"]
+)
 def test_every_command_is_listed_and_has_help(capsys, name):
     assert f"\n    {name} " in run(capsys, "")
     with pytest.raises(SystemExit, match="0"):
@@ -127,6 +129,16 @@ def test_error_and_exit_code_from_the_shell():
 )
 def test_wrong_arguments(capsys, line, words):
     assert words in refused(capsys, line)
+
+
+def test_too_little_memory_is_told_in_a_sentence(capsys, monkeypatch):
+    def too_much(*arguments):
+        return torch.empty(2**60, dtype=torch.int8)
+
+    monkeypatch.setattr(minillama, "load", too_much)
+    assert "not enough memory" in refused(capsys, "generate")
+    monkeypatch.setattr(minillama, "load", lambda *arguments: bytes(2**62))
+    assert "not enough memory" in refused(capsys, "generate")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0, "0:00"), (245.4, "4:05"), (3845.0, "1:04:05")])

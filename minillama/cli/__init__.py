@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minillama.cli import convert, corpus, evaluate, generate, train, workbook
+from minillama.cli import bench, convert, corpus, evaluate, generate, train, workbook
 
 EXAMPLES = """\
 examples:
@@ -21,6 +21,7 @@ examples:
   minillama generate --model toytown --prompt "Mia" the model that comes with minillama
   minillama corpus --show 5                         read some of the stories it learns from
   minillama train --corpus my.txt --tokenizer char  train on a text of your own
+  minillama bench --quick                           how fast this machine trains and writes
   minillama workbook my-course                      lessons in which you build a LLaMA yourself
 
 Every command has its own help: minillama train --help
@@ -44,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (train, generate, evaluate, corpus, convert, workbook):
+    for command in (train, generate, evaluate, corpus, convert, bench, workbook):
         command.add(subparsers)
     parser.set_defaults(run=lambda args: parser.print_help())
     return parser
@@ -63,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        print(
+            "minillama: error: this machine has not enough memory for that: choose a smaller "
+            "model, batch or length",
+            file=sys.stderr,
+        )
+        return 2
     except (ValueError, OSError) as error:
         if is_closed_pipe(error):  # the reader of our output, such as `head`, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,6 +86,11 @@ def is_closed_pipe(error: Exception) -> bool:
     if os.name == "nt" and isinstance(error, OSError) and error.filename is None:
         return error.errno in (errno.EPIPE, errno.EINVAL)
     return isinstance(error, BrokenPipeError)
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether Python or PyTorch asked for memory in vain."""
+    return isinstance(error, MemoryError) or "tried to allocate" in str(error).lower()
 
 
 def sentence(error: Exception) -> str:
