@@ -12,11 +12,15 @@ from minillama.evaluate import bits_per_byte, document_losses
 from minillama.events import Validated
 from minillama.machine import precision
 from minillama.model import Llama
-from minillama.optim import adamw, learning_rate
+from minillama.optim import adamw, learning_rate, muon
 from minillama.recipe import Plan
 from minillama.sampling import generate_batch
 
 SAMPLE_TOKENS = 256  # room for any story of the usual length
+
+
+class Diverged(ValueError):
+    """Training came to a loss, a gradient or a weight that is no number any more."""
 
 
 @dataclass
@@ -24,10 +28,11 @@ class Training:
     """All that changes during a run, and so all that a checkpoint has to hold."""
 
     model: Llama
-    optimizer: torch.optim.AdamW
+    optimizers: list[torch.optim.Optimizer]
     step: int = 0  # steps taken
     tokens: int = 0  # targets learnt from
     seconds: float = 0.0  # spent training
+    lr: float = 0.0  # of the last step
 
 
 def take_step(training: Training, batches: list[Batch], plan: Plan) -> tuple[float, float]:
@@ -35,9 +40,9 @@ def take_step(training: Training, batches: list[Batch], plan: Plan) -> tuple[flo
 
     However the targets are spread over the batches, the result is that of one large batch, since
     each token's loss is divided by the number of targets in all.
-    Raises ValueError, before any weight is changed, where loss or gradient is no number any more.
+    Raises Diverged, before any weight is changed, where loss or gradient is no number any more.
     """
-    model, optimizer = training.model, training.optimizer
+    model = training.model
     n_targets = sum(int((batch.targets != IGNORED).sum()) for batch in batches)
     loss = 0.0
     for batch in batches:
@@ -49,40 +54,54 @@ def take_step(training: Training, batches: list[Batch], plan: Plan) -> tuple[flo
         loss += share.item()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip).item()
     if not math.isfinite(loss + norm):
-        raise ValueError(
-            f"training diverged at step {training.step + 1}: the loss is {loss} and the gradient's "
-            f"norm {norm}; start again with a learning rate lower than {plan.lr}"
+        raise Diverged(
+            f"training diverged at step {training.step + 1}: the loss is {loss:.4g} and the "
+            f"gradient's norm {norm:.4g}"
         )
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(
-            training.step,
-            peak=plan.lr,
-            warmup=plan.warmup,
-            total=plan.steps,
-            floor_ratio=plan.floor_ratio,
-        )
-    optimizer.step()
-    optimizer.zero_grad()
+    training.lr = learning_rate(
+        training.step,
+        peak=plan.lr,
+        warmup=plan.warmup,
+        total=plan.steps,
+        floor_ratio=plan.floor_ratio,
+    )
+    for optimizer in training.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = training.lr
+        optimizer.step()
+        optimizer.zero_grad()
     training.step += 1
     training.tokens += n_targets
     return loss, norm
 
 
+def check_weights(training: Training) -> None:
+    """Raise Diverged if a weight is no number any more, which then is no state to go on from."""
+    for name, parameter in training.model.named_parameters():
+        if not parameter.isfinite().all():
+            raise Diverged(f"training diverged at step {training.step}: {name} is not finite")
+
+
 def new_training(model: Llama, plan: Plan) -> Training:
-    """A model that has learnt nothing yet, with its optimiser."""
-    return Training(model, adamw(model, lr=plan.lr, weight_decay=plan.weight_decay))
+    """A model that has learnt nothing yet, with the optimisers that the plan names."""
+    if plan.optimizer == "muon":
+        return Training(model, muon(model, lr=plan.lr, weight_decay=plan.weight_decay))
+    return Training(model, [adamw(model, lr=plan.lr, weight_decay=plan.weight_decay)])
 
 
 def validate(training: Training, corpus: Corpus, final: bool = False) -> Validated:
     """The loss on documents never trained on: a fixed few along the way, all at the end.
 
     The floor is that of the very same documents, so the luck of the draw cancels in the difference.
+    Raises Diverged where the loss is no number any more.
     """
     n = len(corpus.validation) if final else min(QUICK_DOCUMENTS, len(corpus.validation))
     offsets = corpus.validation.offsets[: n + 1]
     documents = Documents(corpus.validation.tokens[: offsets[-1]], offsets)
     nats = float(document_losses(training.model, documents).sum())
     n_targets = int((documents.lengths - 1).sum())
+    if not math.isfinite(nats):
+        raise Diverged(f"training diverged by step {training.step}: the validation loss is {nats}")
     floor = float(corpus.scores.source_nats[:n].sum())
     known = not math.isnan(floor)
     return Validated(

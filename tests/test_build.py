@@ -27,7 +27,7 @@ LATER = {
     "08": "SwiGLU",
     "09": "Block Llama",
     "10": "PADDING IGNORED Documents documents_from_texts Batch pack PackedBatches WindowBatches",
-    "11": "BETAS parameter_groups adamw_step adamw learning_rate",
+    "11": "BETAS parameter_groups adamw_step adamw muon learning_rate",
     "13": "fused_attend grouped_attend",
     "18": "apply_repetition_penalty apply_temperature apply_top_k apply_top_p "
     "next_token_probabilities draw generate generate_batch",
@@ -36,8 +36,8 @@ LATER = {
 # What no lesson builds, and why.
 NOT_TAUGHT = {
     "read_text": "reads a file and words its errors",
-    "save_optimizer": "writes a file",
-    "load_optimizer": "reads it",
+    "save_optimizers": "writes a file",
+    "load_optimizers": "reads it",
 }
 
 

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from minillama.config import ModelConfig
 from minillama.model import Llama
-from minillama.optim import adamw, adamw_step, learning_rate, load_optimizer, save_optimizer
+from minillama.optim import (
+    adamw,
+    adamw_step,
+    learning_rate,
+    load_optimizers,
+    muon,
+    save_optimizers,
+)
 
 SHAPE = dict(dim=16, n_layers=2, n_heads=2, n_kv_heads=1, hidden_dim=24, vocab_size=50)
 
@@ -81,41 +88,84 @@ def test_learning_rate_refuses_what_makes_no_curve(step, warmup, total):
         learning_rate(step, peak=1.0, warmup=warmup, total=total)
 
 
-def learn(llama, optimizer, seeds):
+def learn(llama, optimizers, seeds):
     for seed in seeds:
         tokens = torch.randint(0, 50, (2, 8), generator=torch.Generator().manual_seed(seed))
         llama(tokens).square().mean().backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
 
 
-def test_a_stored_optimiser_goes_on_bit_for_bit(tmp_path):
+def only_adamw(llama, **options):
+    return [adamw(llama, **options)]
+
+
+KINDS = pytest.mark.parametrize("kind", [only_adamw, muon])
+
+
+@KINDS
+def test_a_stored_optimiser_goes_on_bit_for_bit(tmp_path, kind):
     straight = model()
-    learn(straight, adamw(straight, lr=0.01, weight_decay=0.1), range(6))
+    learn(straight, kind(straight, lr=0.01, weight_decay=0.1), range(6))
 
     first = model()
-    optimizer = adamw(first, lr=0.01, weight_decay=0.1)
-    learn(first, optimizer, range(3))
-    save_optimizer(optimizer, first, tmp_path / "o.safetensors")
+    optimizers = kind(first, lr=0.01, weight_decay=0.1)
+    learn(first, optimizers, range(3))
+    save_optimizers(optimizers, first, tmp_path / "o.safetensors")
     second = model()
     second.load_state_dict(first.state_dict())
-    optimizer = adamw(second, lr=0.01, weight_decay=0.1)
-    load_optimizer(optimizer, second, tmp_path / "o.safetensors")
-    learn(second, optimizer, range(3, 6))
+    optimizers = kind(second, lr=0.01, weight_decay=0.1)
+    load_optimizers(optimizers, second, tmp_path / "o.safetensors")
+    learn(second, optimizers, range(3, 6))
 
     for ours, theirs in zip(second.parameters(), straight.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
 
-def test_a_stored_optimiser_of_another_model_is_refused(tmp_path):
+@KINDS
+def test_a_stored_optimiser_of_another_model_is_refused(tmp_path, kind):
+    options = {"lr": 0.01, "weight_decay": 0.1}
     untied = model(tie=False)
-    optimizer = adamw(untied, lr=0.01, weight_decay=0.1)
-    learn(untied, optimizer, [0])
+    optimizers = kind(untied, **options)
+    learn(untied, optimizers, [0])
     path = tmp_path / "o.safetensors"
-    save_optimizer(optimizer, untied, path)
+    save_optimizers(optimizers, untied, path)
     tied = model()
     with pytest.raises(ValueError, match=r"output\.weight"):
-        load_optimizer(adamw(tied, lr=0.01, weight_decay=0.1), tied, path)
+        load_optimizers(kind(tied, **options), tied, path)
     wider = Llama(ModelConfig(**SHAPE | {"hidden_dim": 32}, max_seq_len=16))
-    with pytest.raises(ValueError, match="another shape"):
-        load_optimizer(adamw(wider, lr=0.01, weight_decay=0.1), wider, path)
+    with pytest.raises(ValueError, match=r"has the shape .* and the config asks for"):
+        load_optimizers(kind(wider, **options), wider, path)
+
+
+def test_the_state_of_another_optimiser_is_refused(tmp_path):
+    llama = model()
+    optimizers = muon(llama, lr=0.01, weight_decay=0.1)
+    learn(llama, optimizers, [0])
+    save_optimizers(optimizers, llama, tmp_path / "o.safetensors")
+    with pytest.raises(ValueError, match="not the state of this"):
+        load_optimizers(
+            only_adamw(llama, lr=0.01, weight_decay=0.1), llama, tmp_path / "o.safetensors"
+        )
+
+
+def test_muon_moves_matrices_by_the_nearest_orthogonal_matrix_as_far_as_adamw_would():
+    """Against the singular vectors of the gradient; Muon's five iterations are approximate."""
+    llama = model()
+    optimizers = muon(llama, lr=0.1, weight_decay=0.0)
+    matrix = llama.layers[0].feed_forward.w_up.weight
+    embedding = llama.tok_embeddings.weight
+    moved = [p for o in optimizers for group in o.param_groups for p in group["params"]]
+    assert len(moved) == len({id(p) for p in moved}) == len([*llama.parameters()])
+    assert any(p is embedding for group in optimizers[1].param_groups for p in group["params"])
+
+    before = matrix.detach().clone()
+    matrix.grad = torch.randn(matrix.shape, generator=torch.Generator().manual_seed(0))
+    optimizers[0].step()
+    step = (before - matrix.detach()) / 0.1
+    u, _, v = torch.linalg.svd(matrix.grad, full_matrices=False)
+    nearest = u @ v
+    assert torch.cosine_similarity(step.flatten(), nearest.flatten(), dim=0) > 0.9
+    sizes = torch.linalg.svdvals(step) / (0.2 * max(matrix.shape) ** 0.5)
+    assert (sizes > 0.5).all() and (sizes < 1.3).all()
