@@ -1,19 +1,35 @@
 """Checkpoints: a training written to its run folder whole, and read back bit for bit."""
 
 import copy
+import math
 import shutil
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from minillama import runs
 from minillama.config import ModelConfig
-from minillama.learn import Training, new_training
+from minillama.data import Batch
+from minillama.disk import read_json, write_atomically, write_json, writing
+from minillama.fields import check_types
+from minillama.learn import Training, check_weights, new_training
 from minillama.model import Llama
-from minillama.optim import load_optimizer, save_optimizer
+from minillama.optim import load_optimizers, save_optimizers
 from minillama.recipe import Plan
 from minillama.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class State:
+    """What state.json holds of a training: how far it has come."""
+
+    step: int
+    tokens: int
+    seconds: float
 
 
 def new_model(shape: ModelConfig, seed: int) -> Llama:
@@ -24,44 +40,91 @@ def new_model(shape: ModelConfig, seed: int) -> Llama:
 
 
 def save(folder: Path, training: Training, tokenizer: Tokenizer) -> Path:
-    """A checkpoint: a whole folder with all that training needs, and generating too."""
+    """A checkpoint: a whole folder with all that training needs, and generating too.
+
+    Raises Diverged for weights that nobody could go on from, and WriteError where the disk refuses.
+    """
+    check_weights(training)
 
     def write(path: Path) -> None:
         training.model.save_pretrained(path)
         tokenizer.save(path)
-        save_optimizer(training.optimizer, training.model, path / "optimizer.safetensors")
-        state = {name: getattr(training, name) for name in ("step", "tokens", "seconds")}
-        runs.write_json(path / "state.json", state)
+        save_optimizers(training.optimizers, training.model, path / "optimizer.safetensors")
+        state = State(training.step, training.tokens, training.seconds)
+        write_json(path / "state.json", asdict(state))
 
     return runs.save_checkpoint(folder, training.step, write)
 
 
 def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
-    """The training as the latest checkpoint has it, or at its very beginning."""
+    """The training as the latest checkpoint has it, or at its very beginning.
+
+    Raises FileNotFoundError or ValueError for a checkpoint that is damaged or of another run.
+    """
     training = new_training(new_model(shape, plan.seed), plan)
     checkpoint = runs.latest_checkpoint(folder)
     if checkpoint is not None:
-        training.model.load_state_dict(Llama.from_pretrained(checkpoint).state_dict())
-        load_optimizer(training.optimizer, training.model, checkpoint / "optimizer.safetensors")
-        for name, value in runs.read_json(checkpoint / "state.json").items():
+        stored = Llama.from_pretrained(checkpoint)
+        if stored.config != shape:
+            raise ValueError(f"{checkpoint} holds a model of another shape than run.json says")
+        training.model.load_state_dict(stored.state_dict())
+        load_optimizers(training.optimizers, training.model, checkpoint / "optimizer.safetensors")
+        state = read_state(checkpoint)
+        if state.step > plan.steps:
+            raise ValueError(f"{checkpoint} is beyond the {plan.steps} steps that run.json says")
+        for name, value in asdict(state).items():
             setattr(training, name, value)
     return training
 
 
+def read_state(checkpoint: Path) -> State:
+    """What state.json of a checkpoint says; raises ValueError where that cannot be so."""
+    path = checkpoint / "state.json"
+    state = State(**check_types(State, read_json(path), f"{path}: "))
+    if state.step != runs.step_of(checkpoint) or state.tokens < 0:
+        raise ValueError(f"{path} is damaged: it is not of this checkpoint")
+    if not 0 <= state.seconds < math.inf:
+        raise ValueError(f"{path} is damaged: seconds is {state.seconds}")
+    return state
+
+
 def keep(folder: Path, training: Training, tokenizer: Tokenizer) -> None:
     """A model without optimiser in bfloat16, half the size, for looking at later."""
+    check_weights(training)
     path = folder / "kept" / f"step-{training.step:06d}"
     if not path.exists():
-        path.parent.mkdir(exist_ok=True)
+        with writing(path.parent):
+            path.parent.mkdir(exist_ok=True)
 
         def write(path: Path) -> None:
             copy.deepcopy(training.model).to(torch.bfloat16).save_pretrained(path)
             tokenizer.save(path)
 
-        runs.write_atomically(path, write)
+        write_atomically(path, write)
 
 
 def publish(folder: Path, checkpoint: Path) -> None:
     """Make the run folder itself a model folder, with what the checkpoint holds."""
     for name in ("tokenizer.model", "model.safetensors", "config.json"):
-        runs.write_atomically(folder / name, partial(shutil.copyfile, checkpoint / name))
+        write_atomically(folder / name, partial(shutil.copyfile, checkpoint / name))
+
+
+def save_batches(folder: Path, step: int, batches: list[Batch]) -> Path:
+    """Write the batches of a step that went wrong, for looking at: what `np.load` reads.
+
+    The file holds the arrays tokens, targets and, for whole stories, documents, each of the shape
+    (batches of the step, rows, places).
+    """
+    arrays: dict[str, Any] = {
+        name: np.stack([getattr(batch, name) for batch in batches])
+        for name in ("tokens", "targets", "documents")
+        if getattr(batches[0], name) is not None
+    }
+    path = folder / f"diverged-step-{step:06d}.npz"
+
+    def write(partial: Path) -> None:
+        with partial.open("wb") as file:  # given a name, savez may put ".npz" after it
+            np.savez(file, **arrays)
+
+    write_atomically(path, write)
+    return path

@@ -118,7 +118,8 @@ class ModelConfig:
         Raises ValueError for an unknown preset (listing those there are) or field.
         """
         if name not in PRESETS:
-            raise ValueError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+            names = ", ".join(PRESETS)
+            raise ValueError(f"there is no preset {short_repr(name)}; there are {names}")
         return cls.from_dict(PRESETS[name] | overrides)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,17 +6,18 @@ A run's folder `data` holds `tokenizer.model`, `train.npz` and `valid.npz` (docu
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Integer
 
+from minillama.arrays import read_arrays
 from minillama.assets import asset_path
 from minillama.data import Batch, Documents, PackedBatches, WindowBatches, read_text
+from minillama.disk import write_atomically
 from minillama.recipe import Plan
-from minillama.runs import write_atomically
 from minillama.tokenizer import Tokenizer
 
 TOYTOWN = "toytown"
@@ -159,11 +160,17 @@ def write_corpus(corpus: Corpus, plan: Plan, folder: Path) -> Iterator[tuple[int
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Read what `write_corpus` wrote."""
-    with np.load(folder / "scores.npz", allow_pickle=False) as arrays:
-        scores = Scores(**arrays)
+    """Read what `write_corpus` wrote. Raises FileNotFoundError, or ValueError for other files."""
+    tokenizer = Tokenizer.load(folder)
     training, validation = (Documents.load(folder / f"{name}.npz") for name in ("train", "valid"))
-    return Corpus(Tokenizer.load(folder), training, validation, scores)
+    names = [field.name for field in fields(Scores)]
+    scores = read_arrays(folder / "scores.npz", *names)
+    lengths = {len(array) for array in scores.values()}
+    ids = np.concatenate([training.tokens, validation.tokens])
+    strange = ids.min(initial=0) < 0 or ids.max(initial=0) >= tokenizer.vocab_size
+    if lengths != {len(validation)} or strange or not len(validation):
+        raise ValueError(f"{folder} is damaged: its files do not belong together")
+    return Corpus(tokenizer, training, validation, Scores(**scores))
 
 
 def _stories(split: str, count: int) -> Iterator[Any]:

@@ -4,7 +4,6 @@ A batch is a function of its step number alone. A run that is resumed at step 1,
 what it would have seen anyway, without going through the batches before.
 """
 
-import zipfile
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ import torch
 from jaxtyping import Int64, Integer
 from torch import Tensor
 
+from minillama.arrays import read_arrays
 from minillama.tokenizer import Tokenizer
 
 PADDING = -1  # the document of a place that holds no token
@@ -95,14 +95,13 @@ class Documents:
     @classmethod
     def load(cls, path: str | Path) -> "Documents":
         """Read what `save` wrote; raises FileNotFoundError, or ValueError for any other file."""
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"there is no file {path}")
+        arrays = read_arrays(Path(path), "tokens", "offsets")
+        if any(array.dtype.kind not in "iu" for array in arrays.values()):
+            raise ValueError(f"{path} is damaged: token ids are whole numbers")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls(arrays["tokens"], arrays["offsets"])
-        except (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile):
-            raise ValueError(f"{path} is damaged, or is not a file of documents") from None
+            return cls(**arrays)
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
 
 
 def documents_from_texts(texts: Iterable[str], tokenizer: Tokenizer) -> Documents:

@@ -24,6 +24,13 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
+def memory_bytes() -> int:
+    """How much memory this machine has; where the system does not say, 16 GiB is assumed."""
+    if not hasattr(os, "sysconf"):
+        return 2**34
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def threads_for(n_tokens: int, n_parameters: int) -> int:
     """How many threads a forward pass should use: one where it is small, else as many as PyTorch.
 

@@ -4,9 +4,12 @@ import math
 import time
 from dataclasses import replace
 
+import torch
+
+from minillama.config import ModelConfig
 from minillama.corpora import Corpus
 from minillama.learn import new_training, take_step, validate, write_samples
-from minillama.machine import fastest, seconds_for, using_threads
+from minillama.machine import fastest, memory_bytes, seconds_for, using_threads
 from minillama.model import Llama
 from minillama.recipe import DEFAULT_MINUTES, Plan, TrainConfig, draft
 
@@ -57,6 +60,25 @@ def decide(
         warmup=warmup_for(steps) if asked.warmup is None else asked.warmup,
         every=asked.every or math.ceil(steps / looks),
     )
+
+
+def check_memory(shape: ModelConfig, plan: Plan) -> None:
+    """Raise ValueError for a training that needs more memory than this machine has.
+
+    Counted is only what is sure: 16 bytes for each weight (itself, its gradient and two moments),
+    8 for each number of the logits (and their gradient), 24 for each place of a step's batches.
+    """
+    with torch.device("meta"):  # which has shapes and no memory
+        weights = Llama(shape).n_parameters
+    tokens = plan.batch_size * plan.seq_len
+    least = 16 * weights + 8 * tokens * shape.vocab_size + 24 * tokens * plan.accumulate
+    memory = memory_bytes()
+    if least > memory:
+        raise ValueError(
+            f"this training needs {least / 2**30:,.0f} GiB of memory at least, for {weights:,} "
+            f"weights and batches of {tokens:,} tokens, and this machine has "
+            f"{memory / 2**30:,.0f} GiB: choose a smaller preset, batch_size or seq_len"
+        )
 
 
 def warmup_for(steps: int) -> int:

@@ -1,22 +1,21 @@
 """The folder of a training run, built so that a kill at any moment loses nothing but time.
 
-    run.json               what was asked for, what was decided (threads, dtype, steps, ...)
-    tokenizer.model        the run's tokenizer
-    data/                  the corpus as token ids, encoded once
-    log.csv                one row a training step
-    validation.csv         one row a validation
-    checkpoints/step-...   whole folders: model, tokenizer, optimiser, state.json
-    checkpoints/latest     the name of the newest complete checkpoint
-    kept/step-...          small bfloat16 models kept for looking back
-    lock                   held, by the operating system, while somebody trains here
-
-The one trick throughout: write under another name, force it to disk, rename. A rename happens
-wholly or not at all, so whoever looks sees the old or the new, never a half.
+run.json               what was asked for, what was decided (threads, dtype, steps, ...)
+tokenizer.model        the run's tokenizer
+data/                  the corpus as token ids, encoded once
+log.csv                one row a training step
+validation.csv         one row a validation
+checkpoints/step-...   whole folders: model, tokenizer, optimiser, state.json
+checkpoints/latest     the name of the newest complete checkpoint
+kept/step-...          small bfloat16 models kept for looking back
+diverged-step-....npz  the batch at which training came to numbers that are none
+lock                   held, by the operating system, while somebody trains here
 """
 
 import csv
-import json
+import errno
 import os
+import re
 import shutil
 import signal
 import sys
@@ -29,38 +28,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-PARTIAL = ".partial"  # the ending of what is still being written
+from minillama.disk import (
+    PARTIAL,
+    WriteError,
+    read_json,
+    remove,
+    write_atomically,
+    write_text,
+    writing,
+)
+
 CHECKPOINTS_KEPT = 2
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write(temporary path)` make a file or folder, force it to disk, then rename it `path`.
-
-    A file replaces an older one; a folder must not exist yet. A leftover of a killed attempt is
-    removed first.
-    """
-    partial = path.with_name(path.name + PARTIAL)
-    _remove(partial)
-    write(partial)
-    for file in sorted(partial.rglob("*")) if partial.is_dir() else [partial]:
-        if file.is_file():
-            _force_to_disk(file)
-    os.replace(partial, path)
-    _force_to_disk(path.parent)
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a dict as readable JSON, atomically."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda p: _write_text(p, text))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote. Raises ValueError where the file is not JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged: it is not readable as JSON") from error
+LOCK = "lock"
+HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # what systems say of a lock that is taken
+CHECKPOINT = re.compile("step-[0-9]{6,18}")
 
 
 def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> Path:
@@ -69,71 +50,76 @@ def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> P
     `write(path)` fills the new folder. The two newest checkpoints stay.
     """
     checkpoints = folder / "checkpoints"
-    checkpoints.mkdir(exist_ok=True)
+    with writing(checkpoints):
+        checkpoints.mkdir(exist_ok=True)
     target = checkpoints / f"step-{step:06d}"
-    if latest_checkpoint(folder) == target:
-        return target
-    write_atomically(target, write)
-    write_atomically(checkpoints / "latest", lambda p: _write_text(p, target.name + "\n"))
+    if latest_checkpoint(folder) != target:
+        write_atomically(target, write)
+        write_atomically(checkpoints / "latest", lambda p: write_text(p, target.name + "\n"))
     for old in _checkpoints(folder)[:-CHECKPOINTS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint of the run in `folder`, or None before the first."""
+    """The newest complete checkpoint of the run in `folder`, or None before the first.
+
+    Raises ValueError where the file `latest` is damaged, or what it names is gone.
+    """
     latest = folder / "checkpoints" / "latest"
     if not latest.is_file():
         return None
-    return latest.parent / latest.read_text(encoding="utf-8").strip()
+    with latest.open(encoding="utf-8", errors="replace") as file:
+        name = file.read(100).strip()
+    if not (CHECKPOINT.fullmatch(name) and (latest.parent / name).is_dir()):
+        raise ValueError(
+            f"{latest} is damaged: write the name of the newest folder beside it into it, such as "
+            "step-000010"
+        )
+    return latest.parent / name
 
 
-def is_empty(folder: Path) -> bool:
-    """Whether nothing is there, or only what a killed attempt to write the first file left."""
-    return all(path.name.endswith(PARTIAL) for path in folder.iterdir())
+def step_of(checkpoint: Path) -> int:
+    """The number of steps taken before a checkpoint, which its name says."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """What run.json says. Raises ValueError unless it is what a run wrote there."""
+    path = folder / "run.json"
+    run = read_json(path)
+    parts = [run.get(name, {}) for name in ("asked", "plan", "model")]
+    if not all(isinstance(part, dict) for part in parts) or "asked" not in run:
+        raise ValueError(f"{path} is damaged: it does not say what was asked for")
+    if ("plan" in run) != ("model" in run):
+        raise ValueError(f"{path} is damaged: plan and model are decided together")
+    return run
+
+
+def check_free(folder: Path) -> None:
+    """Raise ValueError unless a run can begin in this folder: nothing is there, or is in it.
+
+    What a killed attempt to write the very first file has left does not count.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir() or any(
+        path.name != LOCK and not path.name.endswith(PARTIAL) for path in folder.iterdir()
+    ):
+        raise ValueError(
+            f"{folder} exists and is not empty; resume the run in it, or choose another folder"
+        )
 
 
 def clean(folder: Path) -> None:
     """Remove what a killed training left half done: partial writes, steps beyond `latest`."""
-    for partial in [*folder.glob(f"*{PARTIAL}*"), *folder.glob(f"*/*{PARTIAL}*")]:
-        _remove(partial)
     latest = latest_checkpoint(folder)
-    for checkpoint in _checkpoints(folder):
-        if latest is None or _step(checkpoint) > _step(latest):
-            _remove(checkpoint)
-
-
-class CsvLog:
-    """A growing CSV file; a row that was added is out of this process's hands at once."""
-
-    def __init__(self, path: Path, columns: tuple[str, ...], keep_below: int) -> None:
-        """Open the file for appending, after dropping rows whose step is not below the limit.
-
-        A last line torn by a crash is dropped too. Floats are written so that they read back
-        exactly; None becomes an empty field.
-        """
-        rows = [",".join(columns) + "\n"]
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                lines = [line for line in file if line.endswith("\n")]
-            rows += [line for line in lines[1:] if int(line.split(",")[0]) < keep_below]
-        write_atomically(path, lambda p: _write_text(p, "".join(rows)))
-        self._columns = columns
-        self._file = path.open("a", encoding="utf-8", newline="\n")
-
-    def add(self, row: Any) -> None:
-        """Write one row: the attributes of `row` that are named like the columns."""
-        values = [getattr(row, column) for column in self._columns]
-        csv.writer(self._file, lineterminator="\n").writerow(values)
-        self._file.flush()  # to the operating system: what it has survives kill -9
-
-    def sync(self) -> None:
-        """Force everything to disk, to survive a power cut too."""
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    with writing(folder):
+        for partial in [*folder.glob(f"*{PARTIAL}*"), *folder.glob(f"*/*{PARTIAL}*")]:
+            remove(partial)
+        for checkpoint in _checkpoints(folder):
+            if latest is None or step_of(checkpoint) > step_of(latest):
+                remove(checkpoint)
 
 
 class RunLog(NamedTuple):
@@ -146,17 +132,20 @@ class RunLog(NamedTuple):
 def read_log(folder: str | Path) -> RunLog:
     """Read `log.csv` and `validation.csv` of a run folder; an empty field reads as nan.
 
-    Raises FileNotFoundError where the folder holds no log.
+    Raises FileNotFoundError where the folder holds no log, ValueError where it is damaged.
     """
     tables = []
     for name in ("log.csv", "validation.csv"):
         path = Path(folder) / name
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist; is {folder} the folder of a run?")
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-        values = [tuple(float(x) if x else np.nan for x in row) for row in rows]
-        tables.append(np.array(values, dtype=[(column, "f8") for column in header]))
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                header, *rows = csv.reader(file)
+            values = [tuple(float(x) if x else np.nan for x in row) for row in rows]
+            tables.append(np.array(values, dtype=[(column, "f8") for column in header]))
+        except (ValueError, TypeError, csv.Error) as error:
+            raise ValueError(f"{path} is damaged: it is not the log of a run") from error
     return RunLog(*tables)
 
 
@@ -164,12 +153,19 @@ def read_log(folder: str | Path) -> RunLog:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run folder for this process; the system lets go of it when the process ends.
 
-    Raises BlockingIOError where another training holds it.
+    Raises BlockingIOError where another training holds it, WriteError where nobody could.
     """
-    with (folder / "lock").open("a", encoding="utf-8") as file:
+    with writing(folder / LOCK):
+        file = (folder / LOCK).open("a", encoding="utf-8")
+    with file:
         try:
             _lock(file.fileno())
         except OSError as error:
+            if error.errno not in HELD:
+                raise WriteError(
+                    f"cannot lock {folder / LOCK} against a second training: {error.strerror}; "
+                    "choose a folder on another disk"
+                ) from error
             raise BlockingIOError(
                 f"another training is running in {folder}; "
                 "wait for it to end, or choose another folder"
@@ -205,31 +201,6 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _step(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("step-"))
-
-
 def _checkpoints(folder: Path) -> list[Path]:
     found = (folder / "checkpoints").glob("step-*")
-    return sorted((path for path in found if path.suffix != PARTIAL), key=_step)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _force_to_disk(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows keeps folders itself and cannot open one as a file
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return sorted((path for path in found if CHECKPOINT.fullmatch(path.name)), key=step_of)

@@ -43,11 +43,11 @@ class Tokenizer:
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
-        except RuntimeError:
+            self._spellings = [self._spelling(i) for i in range(self.vocab_size)]
+        except (RuntimeError, ValueError):  # the second for a piece that is no UTF-8
             raise ValueError("this is not a SentencePiece model, or it is damaged") from None
-        self._spellings = [self._spelling(i) for i in range(self.vocab_size)]
         # LLaMA puts a space before a text, so that a word has the same ids there as further on.
-        self._adds_space = self._processor.encode_as_pieces("a")[0].startswith(SPACE)
+        self._adds_space = "".join(self._processor.encode_as_pieces("a")).startswith(SPACE)
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int = 2048, kind: str = "bpe") -> "Tokenizer":
@@ -178,7 +178,8 @@ class Tokenizer:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         after = list(after)
         for n, spelling in enumerate(self._spell(chain(after, ids))):
-            text = decoder.decode(spelling)
+            # An id without text, such as the end of a document, ends a character that is not whole.
+            text = decoder.decode(spelling, final=not spelling)
             if text and n >= len(after):
                 yield text
         if text := decoder.decode(b"", final=True):

@@ -7,7 +7,7 @@ their own way, and `minillama.plots.curves.save_loss_curve(folder)` draws the cu
 import platform
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,9 +15,12 @@ import torch
 
 import minillama
 from minillama import runs
-from minillama.checkpoints import keep, new_model, publish, restore, save
+from minillama.checkpoints import keep, new_model, publish, restore, save, save_batches
 from minillama.config import ModelConfig
 from minillama.corpora import TOYTOWN, Corpus, open_corpus, read_corpus, write_corpus
+from minillama.csvlog import CsvLog
+from minillama.data import Batch
+from minillama.disk import WriteError, write_json, writing
 from minillama.events import (
     Event,
     Finished,
@@ -29,9 +32,9 @@ from minillama.events import (
     Step,
     Validated,
 )
-from minillama.learn import Training, take_step, validate, write_samples
+from minillama.learn import Diverged, Training, take_step, validate, write_samples
 from minillama.machine import using_threads
-from minillama.plan import decide
+from minillama.plan import check_memory, decide
 from minillama.recipe import Plan, TrainConfig, draft
 
 LOG = ("step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second")
@@ -45,22 +48,23 @@ def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, Non
 
     The run can be resumed whatever ends it: Ctrl-C (the last event then is `Interrupted`), closing
     this generator, kill -9. Once it has finished, its folder is a model folder too.
-    Raises ValueError or an OSError, in one sentence, for input that cannot be used, and ValueError
-    where training diverges; the last checkpoint then is still good.
+    Raises ValueError or an OSError, in one sentence, for input that cannot be used, Diverged (a
+    ValueError) where training comes to numbers that are none, and WriteError (an OSError) where
+    the disk is full; the last checkpoint then is still good.
     """
     began = time.perf_counter()
     folder = Path(folder)
-    if folder.exists() and not (folder.is_dir() and runs.is_empty(folder)):
-        raise ValueError(
-            f"{folder} exists and is not empty; resume the run in it, or choose another folder"
-        )
+    runs.check_free(folder)
     if config.minutes is not None and config.steps is not None:
         raise ValueError("give minutes or steps, not both")
     yield Preparing("reading the corpus", 0, 1)
     opened = _open(config)  # what is wrong with the input shows here, before a folder is made
-    folder.mkdir(parents=True, exist_ok=True)
-    runs.write_json(folder / "run.json", {"asked": config.to_dict()})
-    yield from _run(folder, opened, began)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with runs.locked(folder):
+        runs.check_free(folder)  # again: another training may have come first in the meantime
+        write_json(folder / "run.json", {"asked": config.to_dict()})
+        yield from _run(folder, opened, began)
 
 
 def resume(folder: str | Path) -> Generator[Event, None, None]:
@@ -72,25 +76,39 @@ def resume(folder: str | Path) -> Generator[Event, None, None]:
     folder = Path(folder)
     if not (folder / "run.json").is_file():
         raise FileNotFoundError(f"there is no run in {folder} to resume; start one there")
-    yield from _run(folder, None, time.perf_counter())
+    with runs.locked(folder):
+        yield from _run(folder, None, time.perf_counter())
 
 
 def _run(folder: Path, opened: _Opened | None, began: float) -> Iterator[Event]:
-    with runs.locked(folder):
-        runs.clean(folder)
-        training = None
-        try:
-            plan, shape, corpus = yield from _prepare(folder, opened, began)
-            training = restore(folder, plan, shape)
-            with using_threads(plan.threads):
-                yield from _loop(folder, plan, training, corpus)
-        except (KeyboardInterrupt, GeneratorExit) as stop:
-            # Both come between steps only, so the training stands after a whole step.
-            if training and training.step:
+    try:
+        yield from _sitting(folder, opened, began)
+    except WriteError as error:
+        checkpoint = runs.latest_checkpoint(folder)
+        if checkpoint is None:
+            left = "no checkpoint was saved yet, and --resume begins again"
+        else:
+            step = runs.step_of(checkpoint)
+            left = f"the checkpoint of step {step} is whole, and --resume goes on from there"
+        raise WriteError(f"{error}; {left} once that is mended") from error
+
+
+def _sitting(folder: Path, opened: _Opened | None, began: float) -> Iterator[Event]:
+    runs.clean(folder)
+    training = None
+    try:
+        plan, shape, corpus = yield from _prepare(folder, opened, began)
+        training = restore(folder, plan, shape)
+        with using_threads(plan.threads), _advising(plan):
+            yield from _loop(folder, plan, training, corpus)
+    except (KeyboardInterrupt, GeneratorExit) as stop:
+        # Both come between steps only, so the training stands after a whole step.
+        if training and training.step:
+            with _advising(plan):
                 publish(folder, save(folder, training, corpus.tokenizer))
-            if isinstance(stop, GeneratorExit):
-                raise
-            yield Interrupted(training.step if training else 0, folder)
+        if isinstance(stop, GeneratorExit):
+            raise
+        yield Interrupted(training.step if training else 0, folder)
 
 
 def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Iterator[Event]:
@@ -100,8 +118,8 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
     first, started = training.step, time.perf_counter()
     earlier = training.seconds
     with (
-        closing(runs.CsvLog(folder / "log.csv", LOG, keep_below=first + 1)) as log,
-        closing(runs.CsvLog(folder / "validation.csv", VALIDATION_LOG, keep_below=first)) as looks,
+        closing(CsvLog(folder / "log.csv", LOG, keep_below=first + 1)) as log,
+        closing(CsvLog(folder / "validation.csv", VALIDATION_LOG, keep_below=first)) as looks,
     ):
         model = training.model
         yield Started(folder, plan, model.config, model.n_parameters, first, corpus.floor)
@@ -125,7 +143,11 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
                 before, tokens = time.perf_counter(), training.tokens
                 n = step * plan.accumulate
                 batch = [batches.batch(n + k) for k in range(plan.accumulate)]
-                loss, norm = take_step(training, batch, plan)
+                try:
+                    loss, norm = take_step(training, batch, plan)
+                except Diverged as error:
+                    where = _keep_batch(folder, step + 1, batch)
+                    raise Diverged(f"{error}, on {where}") from error
                 now = time.perf_counter()
                 training.seconds = earlier + now - started
                 row = Step(
@@ -135,7 +157,7 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
                     seconds=training.seconds,
                     loss=loss,
                     floor=corpus.floor,
-                    learning_rate=training.optimizer.param_groups[0]["lr"],
+                    learning_rate=training.lr,
                     gradient_norm=norm,
                     tokens_per_second=(training.tokens - tokens) / (now - before),
                     seconds_left=(now - started) / (step + 1 - first) * (plan.steps - step - 1),
@@ -144,6 +166,27 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
             yield row
     publish(folder, checkpoint)
     yield Finished(step, folder, training.seconds, validated)
+
+
+@contextmanager
+def _advising(plan: Plan) -> Iterator[None]:
+    """Add to the news that training diverged what to try."""
+    try:
+        yield
+    except Diverged as error:
+        dtype = "" if plan.dtype == "float32" else " or --dtype float32"
+        raise Diverged(
+            f"{error}; start another run with --lr below {plan.lr:g}, --warmup above {plan.warmup}"
+            f"{dtype}, since --resume would take the same steps to the same end"
+        ) from error
+
+
+def _keep_batch(folder: Path, step: int, batch: list[Batch]) -> str:
+    """Save the batch on which training diverged, if the disk lets us; where it is, in words."""
+    try:
+        return f"the batch in {save_batches(folder, step, batch)}"
+    except WriteError as error:  # which must not hide that training diverged
+        return f"a batch that could not be saved ({error})"
 
 
 def kept_steps(steps: int, count: int) -> set[int]:
@@ -160,14 +203,16 @@ def _open(asked: TrainConfig) -> _Opened:
         longest = max(shape.max_seq_len, plan.seq_len, int(corpus.validation.lengths.max()))
     else:  # windows; positions that no training reaches would be useless
         longest = plan.seq_len
-    return corpus, seconds_per_token, replace(shape, max_seq_len=longest)
+    shape = replace(shape, max_seq_len=longest)
+    check_memory(shape, plan)
+    return corpus, seconds_per_token, shape
 
 
 def _prepare(
     folder: Path, opened: _Opened | None, began: float
 ) -> Generator[Preparing, None, tuple[Plan, ModelConfig, Corpus]]:
     """Whatever is not yet in the run folder: the decisions, in run.json, and the data."""
-    run = runs.read_json(folder / "run.json")
+    run = runs.read_run(folder)
     asked, data = TrainConfig.from_dict(run["asked"]), folder / "data"
     if "plan" not in run or not data.exists():
         if opened is None:
@@ -177,14 +222,19 @@ def _prepare(
         if "plan" not in run:
             yield Preparing("measuring this machine", 0, 1)
             trial = new_model(shape, asked.seed)
-            plan = decide(asked, trial, corpus, seconds_per_token, began)
+            with _advising(draft(asked)):
+                plan = decide(asked, trial, corpus, seconds_per_token, began)
             run |= {"plan": plan.to_dict(), "model": shape.to_dict()} | _versions()
-            runs.write_json(folder / "run.json", run)
+            write_json(folder / "run.json", run)
         plan = Plan.from_dict(run["plan"])
         for done, total in write_corpus(corpus, plan, data):
             yield Preparing("writing stories", done, total)
     plan, shape = Plan.from_dict(run["plan"]), ModelConfig.from_dict(run["model"])
-    return plan, shape, read_corpus(data)
+    check_memory(shape, plan)
+    corpus = read_corpus(data)
+    if corpus.tokenizer.vocab_size != shape.vocab_size:
+        raise ValueError(f"{folder} is damaged: its model is for another tokenizer")
+    return plan, shape, corpus
 
 
 def _versions() -> dict[str, str]:

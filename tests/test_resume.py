@@ -158,3 +158,31 @@ def test_killed_from_outside(config, whole, tmp_path):
     child.kill()
     last_words(child)
     finish_and_compare(tmp_path / "run", config, whole)
+
+
+def test_a_second_process_refuses_while_the_first_goes_on(config, whole, tmp_path):
+    folder = tmp_path / "run"
+    # It stops in the middle of step 5, and goes on when a line comes in.
+    program = CHILD.replace(
+        '"step", event.step, flush=True)',
+        """"step", event.step, flush=True)
+        if event.step == 5:
+            sys.stdin.readline()""",
+    )
+    command = [sys.executable, "-c", program, str(folder), json.dumps(config.to_dict()), "0"]
+    root = Path(runs.__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
+    options = {"cwd": root, "env": environment, "encoding": "utf-8"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **options, **pipes) as first:
+        while not first.stdout.readline().startswith("step 5"):
+            assert first.poll() is None
+        second = [sys.executable, "-m", "minillama", "train", "--resume", str(folder)]
+        done = subprocess.run(second, **options, capture_output=True)
+        assert done.returncode == 2
+        assert f"error: another training is running in {folder}; wait for it" in done.stderr
+        with pytest.raises(BlockingIOError, match="another training is running"):
+            list(resume(folder))
+        first.communicate("go on\n", timeout=120)
+        assert first.returncode == 0
+    finish_and_compare(folder, config, whole)

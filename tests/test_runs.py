@@ -1,5 +1,6 @@
 """The run folder: whatever is written is there whole or not at all."""
 
+import errno
 import os
 import signal
 import threading
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from minillama import runs
+from minillama import disk, runs
+from minillama.csvlog import CsvLog
 
 
 def text(content):
@@ -35,17 +37,17 @@ def names(folder):
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "f.json"
-    runs.write_json(path, {"名字": 1.5})
-    assert runs.read_json(path) == {"名字": 1.5}
+    disk.write_json(path, {"名字": 1.5})
+    assert disk.read_json(path) == {"名字": 1.5}
     with pytest.raises(TypeError):
-        runs.write_json(path, {"name": object()})
-    assert runs.read_json(path) == {"名字": 1.5}
+        disk.write_json(path, {"name": object()})
+    assert disk.read_json(path) == {"名字": 1.5}
 
 
 def test_damaged_json_is_told(tmp_path):
     text('{"half')(tmp_path / "f.json")
     with pytest.raises(ValueError, match=r"f\.json is damaged"):
-        runs.read_json(tmp_path / "f.json")
+        disk.read_json(tmp_path / "f.json")
 
 
 def test_everything_is_on_disk_before_the_rename(tmp_path, monkeypatch):
@@ -54,15 +56,15 @@ def test_everything_is_on_disk_before_the_rename(tmp_path, monkeypatch):
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda fd: (done.append("fsync"), fsync(fd)))
     monkeypatch.setattr(os, "replace", lambda a, b: (done.append("rename"), replace(a, b)))
-    runs.write_atomically(tmp_path / "d", folder_of(a="1", b="2"))
+    disk.write_atomically(tmp_path / "d", folder_of(a="1", b="2"))
     assert done[:3] == ["fsync", "fsync", "rename"]
 
 
 def test_a_leftover_does_not_stand_in_the_way(tmp_path):
     with pytest.raises(RuntimeError):
-        runs.write_atomically(tmp_path / "d", fails_halfway)
+        disk.write_atomically(tmp_path / "d", fails_halfway)
     assert not (tmp_path / "d").exists()
-    runs.write_atomically(tmp_path / "d", folder_of(b="whole"))
+    disk.write_atomically(tmp_path / "d", folder_of(b="whole"))
     assert names(tmp_path) == ["d", "d/b"]
 
 
@@ -117,7 +119,7 @@ COLUMNS = ("step", "loss", "floor")
 
 
 def write_log(path, rows, keep_below=1):
-    log = runs.CsvLog(path, COLUMNS, keep_below)
+    log = CsvLog(path, COLUMNS, keep_below)
     for row in rows:
         log.add(row)
     log.sync()
@@ -159,7 +161,7 @@ def test_rows_past_the_checkpoint_and_torn_lines_are_cut(tmp_path):
 
 
 def test_a_row_is_in_the_file_at_once(tmp_path):
-    log = runs.CsvLog(tmp_path / "log.csv", COLUMNS, 1)
+    log = CsvLog(tmp_path / "log.csv", COLUMNS, 1)
     log.add(Row(1, 2.0, 0.5))
     assert (tmp_path / "log.csv").read_bytes() == b"step,loss,floor\n1,2.0,0.5\n"
     log.close()
@@ -171,6 +173,18 @@ def test_a_locked_folder_refuses_a_second_lock(tmp_path):
         second.__enter__()
     with runs.locked(tmp_path):
         pass  # free again
+
+
+def test_a_system_without_locks_is_told(tmp_path, monkeypatch):
+    def no_locks(descriptor):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(runs, "_lock", no_locks)
+    with (
+        pytest.raises(disk.WriteError, match=r"cannot lock .* choose a folder on another disk"),
+        runs.locked(tmp_path),
+    ):
+        pass
 
 
 def test_ctrl_c_waits_for_the_end_of_the_block():

@@ -245,6 +245,13 @@ def test_markers_and_unknown_have_no_place_in_text(bpe):
     assert bpe.decode([0]) == "\ufffd"
 
 
+def test_a_character_does_not_reach_over_the_end_of_a_document(bpe):
+    first, second = (bpe._processor.piece_to_id(piece) for piece in ("<0xC2>", "<0x80>"))
+    assert bpe.decode([first, second]) == "\x80"
+    assert bpe.decode([first, bpe.eos_id, second]) == "\ufffd\ufffd"
+    assert bpe._processor.decode([first, bpe.eos_id, second]) == "\ufffd\ufffd"
+
+
 def test_ids_may_be_those_of_arrays_and_tensors(bpe):
     ids = bpe.encode("Mia 😀")
     for same in [np.array(ids, dtype=np.uint16), list(np.array(ids)), torch.tensor(ids)]:

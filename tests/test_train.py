@@ -12,6 +12,7 @@ import torch
 
 import minillama
 from minillama import corpora, plan, runs
+from minillama.checkpoints import save_batches
 from minillama.config import ModelConfig
 from minillama.corpora import open_corpus
 from minillama.events import (
@@ -24,7 +25,7 @@ from minillama.events import (
     Step,
     Validated,
 )
-from minillama.learn import new_training, take_step, validate
+from minillama.learn import Diverged, new_training, take_step, validate
 from minillama.model import Llama
 from minillama.recipe import TrainConfig, draft
 from minillama.train import kept_steps, resume, train
@@ -254,12 +255,107 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(text_file, tmp_path
         return take_step(training, batches, plan)
 
     monkeypatch.setattr("minillama.train.take_step", poisoned)
-    with pytest.raises(ValueError, match=r"diverged at step 8: the loss is nan.*lower than"):
+    says = r"diverged at step 8: the loss is nan.* --lr below 0\.006, --warmup above 3, since"
+    with pytest.raises(Diverged, match=says) as caught:
         list(train(asked(text_file, every=5), tmp_path / "run"))
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path / "run" / "diverged-step-000008.npz") in str(caught.value)
     model, _ = minillama.load(runs.latest_checkpoint(tmp_path / "run"))
     assert runs.latest_checkpoint(tmp_path / "run").name == "step-000005"
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     assert len(runs.read_log(tmp_path / "run").training) == 7
+    # Without the poison the run goes on. With it, it comes to the same end.
+    with pytest.raises(Diverged, match="diverged at step 8"):
+        list(resume(tmp_path / "run"))
+    monkeypatch.undo()
+    assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_batch_that_diverged_is_saved(text_file, tmp_path, monkeypatch, accumulate):
+    seen = []
+
+    def poisoned(training, batches, plan):
+        seen[:] = batches
+        if training.step == 2:
+            with torch.no_grad():
+                training.model.norm.weight.fill_(math.nan)
+        return take_step(training, batches, plan)
+
+    monkeypatch.setattr("minillama.train.take_step", poisoned)
+    with pytest.raises(Diverged, match="or --dtype float32"):
+        list(train(asked(text_file, dtype="bfloat16", accumulate=accumulate), tmp_path / "run"))
+    with np.load(tmp_path / "run" / "diverged-step-000003.npz") as arrays:
+        assert {*arrays} == {"tokens", "targets"}  # windows have no documents
+        for name in arrays:
+            assert arrays[name].shape == (accumulate, 4, 32)
+            np.testing.assert_array_equal(
+                arrays[name], np.stack([getattr(batch, name) for batch in seen])
+            )
+    documents = replace(seen[0], documents=torch.zeros(4, 32, dtype=torch.int64))
+    path = save_batches(tmp_path, 7, [documents])
+    with np.load(path) as arrays:
+        assert path.name == "diverged-step-000007.npz" and arrays["documents"].shape == (1, 4, 32)
+
+
+def test_weights_that_are_no_numbers_are_no_checkpoint(text_file, tmp_path, monkeypatch):
+    """The loss of a step is finite, and what the optimiser then makes of the weights is not."""
+
+    def overflows(training, batches, plan):
+        result = take_step(training, batches, plan)
+        if training.step == 10:
+            with torch.no_grad():
+                training.model.norm.weight[3] = math.inf
+        return result
+
+    monkeypatch.setattr("minillama.train.take_step", overflows)
+    with pytest.raises(
+        Diverged, match=r"at step 10: norm\.weight is not finite; start another run"
+    ):
+        list(train(asked(text_file, every=5), tmp_path / "run"))
+    assert runs.latest_checkpoint(tmp_path / "run").name == "step-000005"
+
+
+def test_a_trial_step_that_diverges_is_told_what_to_try(text_file, tmp_path, monkeypatch):
+    def diverges(*arguments):
+        raise Diverged("training diverged at step 1: the loss is nan")
+
+    monkeypatch.setattr("minillama.plan.take_step", diverges)
+    with pytest.raises(Diverged, match="the loss is nan; start another run with --lr below"):
+        list(train(asked(text_file, steps=None, minutes=0.1), tmp_path / "run"))
+
+
+def test_stopping_saves_no_weights_that_are_no_numbers(text_file, tmp_path, monkeypatch):
+    def overflows(training, batches, plan):
+        result = take_step(training, batches, plan)
+        if training.step == 8:
+            with torch.no_grad():
+                training.model.norm.weight[3] = math.inf
+        return result
+
+    monkeypatch.setattr("minillama.train.take_step", overflows)
+    running = train(asked(text_file, every=5), tmp_path / "run")
+    while not (isinstance(event := next(running), Step) and event.step == 8):
+        pass
+    with pytest.raises(Diverged, match=r"norm\.weight is not finite; start another run with"):
+        running.close()
+    assert runs.latest_checkpoint(tmp_path / "run").name == "step-000005"
+
+
+def test_a_run_that_ends_in_no_number_has_not_finished(text_file, tmp_path, monkeypatch):
+    def overflows(training, batches, plan):
+        result = take_step(training, batches, plan)
+        if training.step == 12:
+            with torch.no_grad():
+                training.model.norm.weight.fill_(1e38)
+        return result
+
+    monkeypatch.setattr("minillama.train.take_step", overflows)
+    events = []
+    with pytest.raises(Diverged, match="by step 12: the validation loss is"):
+        for event in train(asked(text_file, lr=1.0), tmp_path / "run"):
+            events.append(event)
+    assert not of_kind(events, Finished)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +373,11 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(text_file, tmp_path
         ({"seq_len": 50_000}, "too short"),
         ({"tokenizer": "bpe"}, "vocab_size 2048 is too large"),
         ({"tokenizer": "nowhere"}, "no tokenizer at nowhere"),
+        ({"batch_size": 10**12}, "batch_size must be at most 1,048,576"),
+        ({"keep": 10**12}, "keep must be at most 64"),
+        ({"threads": 10**9}, "threads must be at most 1,024"),
+        ({"seed": 2**64}, "seed must be at most"),
+        ({"steps": 10**400}, "steps must be at most"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_no_folder(text_file, tmp_path, changes, says):
@@ -294,6 +395,14 @@ def test_a_folder_that_holds_something_is_refused(text_file, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("changes", [{"batch_size": 2**20}, {"preset": "llama-65b"}])
+def test_more_than_this_machine_can_hold_is_refused(text_file, tmp_path, monkeypatch, changes):
+    monkeypatch.setattr(plan, "memory_bytes", lambda: 2**33)
+    with pytest.raises(ValueError, match=r"GiB of memory at least, .* this machine has 8 GiB"):
+        list(train(asked(text_file, **changes), tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_there_must_be_a_run_to_resume(tmp_path):
     with pytest.raises(FileNotFoundError, match="no run in"):
         list(resume(tmp_path / "nothing"))
@@ -307,6 +416,25 @@ def test_one_folder_one_training(text_file, tmp_path):
         list(resume(tmp_path / "run"))
     running.close()
     assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)
+
+
+def test_of_two_that_begin_in_one_folder_at_once_the_second_refuses(text_file, tmp_path):
+    """Both find it empty; the one that reads its corpus longer must not write over the other."""
+    late = train(asked(text_file, seed=1), tmp_path / "run")
+    assert isinstance(next(late), Preparing)
+    running = train(asked(text_file, seed=2), tmp_path / "run")
+    while not isinstance(next(running), Started):
+        pass
+    with pytest.raises(BlockingIOError, match="another training is running"):
+        list(late)
+    later = train(asked(text_file, seed=3), tmp_path / "other")
+    assert isinstance(next(later), Preparing)
+    list(train(asked(text_file, seed=4), tmp_path / "other"))
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        list(later)
+    for folder, seed in [("run", 2), ("other", 4)]:
+        assert runs.read_run(tmp_path / folder)["asked"]["seed"] == seed
+    running.close()
 
 
 def test_ctrl_c_in_the_middle_of_a_step_saves_after_it(text_file, tmp_path, monkeypatch):

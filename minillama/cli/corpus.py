@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from math import log, sqrt
 from pathlib import Path
 from statistics import stdev
 from typing import TYPE_CHECKING, Any, TextIO
+
+from minillama.disk import PARTIAL, remove, writing
 
 if TYPE_CHECKING:
     from minillama.toytown import Story
@@ -62,7 +64,8 @@ def run(args: argparse.Namespace) -> None:
         progress = tqdm(stories(args, n), total=n, unit=" stories", disable=None if works else True)
         for i, story in enumerate(progress):
             if file:
-                file.write("\n" * (i > 0) + story.text + "\n")
+                with writing(args.output):
+                    file.write("\n" * (i > 0) + story.text + "\n")
             if i < (shown or 0):
                 tqdm.write(story.text + "\n")
             if args.floor:
@@ -73,14 +76,22 @@ def run(args: argparse.Namespace) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """A text file to write, which takes its name only when it is complete."""
-    partial = path.with_name(path.name + ".partial")
+    """A text file to write, which takes its name only when it is complete.
+
+    Raises WriteError where the disk refuses.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    with writing(path):
+        file = partial.open("w", encoding="utf-8", newline="\n")
     try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        partial.replace(path)
+        yield file
+        with writing(path):
+            file.close()  # which writes what is left
+            partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a full disk refuses what is left once more
+            file.close()
+        remove(partial)
 
 
 def stories(args: argparse.Namespace, n: int) -> Iterator["Story"]:

@@ -14,6 +14,7 @@ from minillama.course.checks import CHECKS
 from minillama.course.definitions import definitions, replace_definition
 from minillama.course.lessons import BUILD, TAUGHT, Lesson, choose_lessons
 from minillama.course.splicing import PACKAGE, UNBUILT, mark, own_imports
+from minillama.disk import write_text, writing
 
 INIT = '''\
 """Your own minillama, which becomes yours piece by piece as you work through the lessons.
@@ -55,8 +56,8 @@ HINTS = """\
 def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
     """Write a workbook with these lessons (all of them if none is named); returns the lessons.
 
-    Raises ValueError for a number that no lesson has, and FileExistsError where the folder is not
-    empty. Where it fails, it leaves nothing behind.
+    Raises ValueError for a number that no lesson has, FileExistsError where the folder is not
+    empty, and WriteError where the disk refuses. Where it fails, it leaves nothing behind.
     """
     chosen = choose_lessons(numbers)
     files = {lesson.path.name: workbook_notebook(lesson) for lesson in chosen}
@@ -66,10 +67,12 @@ def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} exists and is not an empty folder: name a new one")
     made = not folder.exists()
-    (folder / PACKAGE).mkdir(parents=True)
+    with writing(folder):
+        (folder / PACKAGE).mkdir(parents=True)
     try:
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        with writing(folder):
+            for name, text in files.items():
+                write_text(folder / name, text)
     except BaseException:
         for path in [folder] if made else folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import chain
 
 from .events import EVENTS
-from .reader import Reading, fitting, next_sentences, sentence_end
+from .reader import LONGEST_SENTENCE, Reading, fitting, next_sentences, sentence_end
 from .slots import LANGUAGES, SLOTS, spell, template
 from .world import N_ANIMALS, N_COLOURS, N_FOODS, N_PLACES, N_THINGS, State
 
@@ -34,11 +34,16 @@ class Verdict:
 
 
 def judge(text: str, language: str | None = None) -> Verdict:
-    """Judge a text as a ToyTown story in `language` (guessed from the text where not said)."""
-    from .story import language_of
+    """Judge a text as a ToyTown story in `language` (guessed from the text where not said).
+
+    Raises ValueError for a language that ToyTown does not write.
+    """
+    from .story import check_arguments, language_of
 
     language = language or language_of(text)
-    readings = [Reading(State(split="any"))]
+    state = State(split="any")
+    check_arguments(language, "train", state.length)
+    readings = [Reading(state)]
     position = valid = n = 0
     first_error = None
     while position < len(text):
@@ -56,9 +61,12 @@ def judge(text: str, language: str | None = None) -> Verdict:
                 problem = explain(slots, readings[0].state, language)
             else:
                 problem = None
-                readings = followed[:8]  # more than one reading is rare and never lasts
+                # More than one reading is rare and seldom lasts. But a text that says nothing but
+                # "she" of three girls has three times as many after every sentence.
+                readings = followed[:8]
             if problem:
-                first_error = f"sentence {n} ({sentence.strip()!r}): {problem}."
+                said = sentence.strip()[: LONGEST_SENTENCE + 1]
+                first_error = f"sentence {n} ({said!r}): {problem}."
         position = end
     finished = first_error is None and any(r.ended for r in readings)
     return Verdict(n, valid, n > 0 and first_error is None, finished, first_error)

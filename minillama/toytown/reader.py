@@ -14,6 +14,10 @@ from .grammar import write_sentence
 from .slots import LANGUAGES, template
 from .world import State
 
+# No sentence of ToyTown has more characters. In a longer one the patterns below would look for
+# every slot at every place, which takes the fourth or fifth power of its length.
+LONGEST_SENTENCE = 120
+
 
 @dataclass
 class Reading:
@@ -42,6 +46,8 @@ def patterns(language: str) -> tuple[tuple[str, str, re.Pattern], ...]:
 
 def fitting(sentence: str, language: str) -> dict[str, set[str]]:
     """The kinds of event and the wordings that could have written a whole sentence."""
+    if len(sentence) > LONGEST_SENTENCE:
+        return {"kind": set(), "wording": set()}
     hits = [(kind, w) for kind, w, pattern in patterns(language) if pattern.fullmatch(sentence)]
     return {"kind": {kind for kind, _ in hits}, "wording": {w for _, w in hits}}
 

@@ -7,6 +7,7 @@ from reprlib import repr as short_repr
 import torch
 
 from minillama.assets import asset_path
+from minillama.disk import writing
 from minillama.model import Llama
 from minillama.weights import hf, native
 from minillama.weights.folder import read_json
@@ -58,8 +59,9 @@ def save_model(model: Llama, path: str | PathLike[str], format: str = "native") 
     """Write a model as a folder, "native" or "hf" (which transformers loads), all or nothing.
 
     A model that is there already is replaced; other files in the folder, such as a tokenizer, stay.
-    Raises ValueError for a format that is neither.
+    Raises ValueError for a format that is neither, and WriteError where the disk refuses.
     """
     if format not in FORMATS:
         raise ValueError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
-    FORMATS[format].save(model, Path(path))
+    with writing(Path(path)):
+        FORMATS[format].save(model, Path(path))

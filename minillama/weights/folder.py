@@ -5,6 +5,8 @@ taken for weights before the names and shapes in the files' headers agree with t
 """
 
 import json
+import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +17,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
+from minillama import disk
 from minillama.config import ModelConfig
 from minillama.model import Llama
 
-MAX_JSON_BYTES = 2**24
 DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -35,21 +38,24 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path.name} in {path.parent}, so it is not a model")
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError(f"{path} is far too large for what it should be, a small JSON file")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not valid JSON") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} should hold a JSON object")
-    return values
+    return disk.read_json(path)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file to be read by people too."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Write a safetensors file; raises OSError, as other writing does, where the disk refuses."""
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def build_model(

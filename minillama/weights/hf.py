@@ -9,10 +9,15 @@ from reprlib import repr as short_repr
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from minillama.model import Llama
-from minillama.weights.folder import build_model, read_json, whole_folder, write_json
+from minillama.weights.folder import (
+    build_model,
+    read_json,
+    whole_folder,
+    write_json,
+    write_tensors,
+)
 from minillama.weights.hf_config import MODEL_TYPE, config_from_hf, config_to_hf
 
 __all__ = ["MODEL_TYPE", "load", "save", "their_name"]
@@ -101,7 +106,7 @@ def save(model: Llama, folder: Path, max_shard_bytes: int = 5 * 10**9) -> None:
                 file = f"model-{number:05}-of-{len(shards):05}.safetensors"
             weight_map.update(dict.fromkeys(shard, file))
             shard = {name: tensor.cpu().contiguous() for name, tensor in shard.items()}
-            save_file(shard, new / file, metadata={"format": "pt"})
+            write_tensors(new / file, shard)
         if len(shards) > 1:
             total = sum(tensor.nbytes for tensor in tensors.values())
             index = {"metadata": {"total_size": total}, "weight_map": weight_map}

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from minillama.config import ModelConfig
 from minillama.model import Llama
-from minillama.weights.folder import build_model, whole_folder, write_json
+from minillama.weights.folder import build_model, whole_folder, write_json, write_tensors
 
 MODEL_TYPE = "minillama"  # in config.json, by which the format is told from others
 
@@ -30,5 +29,5 @@ def save(model: Llama, folder: Path) -> None:
     """Write the model into `folder`; a shared embedding is written once."""
     tensors = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
     with whole_folder(folder) as new:
-        save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
+        write_tensors(new / "model.safetensors", tensors)
         write_json(new / "config.json", {"model_type": MODEL_TYPE, **model.config.to_dict()})
