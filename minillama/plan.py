@@ -4,14 +4,13 @@ import math
 import time
 from dataclasses import replace
 
-import torch
-
 from minillama.config import ModelConfig
 from minillama.corpora import Corpus
 from minillama.learn import new_training, take_step, validate, write_samples
 from minillama.machine import fastest, memory_bytes, seconds_for, using_threads
 from minillama.model import Llama
 from minillama.recipe import DEFAULT_MINUTES, Plan, TrainConfig, draft
+from minillama.weights.folder import hollow_model
 
 LOOKS = 10  # how often a run saves, validates and samples on its way, but
 LONGEST_WAIT = 180.0  # not less often than so many seconds
@@ -68,8 +67,7 @@ def check_memory(shape: ModelConfig, plan: Plan) -> None:
     Counted is only what is sure: 16 bytes for each weight (itself, its gradient and two moments),
     8 for each number of the logits (and their gradient), 24 for each place of a step's batches.
     """
-    with torch.device("meta"):  # which has shapes and no memory
-        weights = Llama(shape).n_parameters
+    weights = hollow_model(shape).n_parameters
     tokens = plan.batch_size * plan.seq_len
     least = 16 * weights + 8 * tokens * shape.vocab_size + 24 * tokens * plan.accumulate
     memory = memory_bytes()

@@ -124,6 +124,16 @@ print(*sorted({name.split(".")[0] for name in sys.modules}))
     assert not {"matplotlib", "IPython", "transformers", "beartype", "hypothesis"} & set(loaded)
 
 
+def test_the_first_word_waits_for_no_compiler():
+    """PyTorch imports its own where weights are made without memory, unless it is kept from it."""
+    in_a_fresh_process("""
+import sys, minillama
+model, tokenizer = minillama.load("toytown")
+next(minillama.generate(model, [tokenizer.bos_id], seed=1))
+assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
+""")
+
+
 def test_importing_it_costs_at_most_0_3_seconds_over_torch():
     program = """
 import time, torch

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.overrides import TorchFunctionMode
 
 from minillama import disk
 from minillama.config import ModelConfig
@@ -58,6 +59,30 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
         raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
+class _Undrawn(TorchFunctionMode):
+    """Draws no weights, and makes tables where they can be made.
+
+    On the meta device that is all in vain, and to find it out PyTorch would import its compiler
+    first: a second more until the first word of `minillama generate`.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (torch.nn.init.normal_, torch.nn.init.kaiming_uniform_, torch.Tensor.normal_):
+            return args[0] if args else kwargs["tensor"]
+        if func is torch.arange:
+            kwargs = kwargs | {"device": "cpu"}
+        return func(*args, **kwargs)
+
+
+def hollow_model(config: ModelConfig) -> Llama:
+    """A Llama whose weights are on the meta device: names and shapes, but no numbers, no memory."""
+    with torch.device("meta"), _Undrawn():
+        return Llama(config)
+
+
 def build_model(
     config: ModelConfig,
     files: Sequence[Path],
@@ -74,8 +99,7 @@ def build_model(
     Raises ValueError for a damaged file, and for a tensor that is missing, unknown, of another
     shape than the config asks for, or not of floating point.
     """
-    with torch.device("meta"):
-        model = Llama(config)
+    model = hollow_model(config)
     shapes = {their_name(name): list(p.shape) for name, p in model.named_parameters()}
     with ExitStack() as stack:
         found = {}
@@ -97,7 +121,9 @@ def build_model(
         if dtype is None:
             dtypes = (DTYPES[file.get_slice(name).get_dtype()] for name, file in found.items())
             dtype = reduce(torch.promote_types, dtypes)
-        model = model.to(dtype).to_empty(device=device)
+        with _Undrawn():  # still without numbers
+            model = model.to(dtype)
+        model = model.to_empty(device=device)
         # Copied, not mapped: the model must not change, or crash, when the file does.
         with torch.no_grad():
             for ours, parameter in model.named_parameters():
