@@ -111,19 +111,20 @@ def written(speed: DecodingSpeed) -> str:
         note = ""
         if name in speed.ratios:
             note = (
-                f"{speed.ratios[name]} as fast as transformers; {speed.agreeing[name]} tokens agree"
+                f"{speed.ratios[name]} as fast as transformers; {speed.agreeing[name]} of "
+                f"{speed.new_tokens} tokens agree"
             )
         name = name if name in (EAGER, THEIRS) else f"{EAGER}, {name}"
-        lines.append(f"    {name:26}{rate:9,.0f}  {note}".rstrip())
+        lines.append(f"    {name:30}{rate:9,.0f}  {note}".rstrip())
     together = f"{speed.rows} at once"
     limit = "if reading were all"
     fastest = max(rate for name, rate in speed.tokens_per_second.items() if name in FULL)
     return "\n".join(
         [
             *lines,
-            f"    {together:26}{speed.rows_tokens_per_second:9,.0f}  {speed.rows_ratio} as many as "
+            f"    {together:30}{speed.rows_tokens_per_second:9,.0f}  {speed.rows_ratio} as many as "
             "one",
-            f"    {limit:26}{speed.limit:9,.0f}  {speed.bytes_per_token / 1e6:.1f} MB a token; "
+            f"    {limit:30}{speed.limit:9,.0f}  {speed.bytes_per_token / 1e6:.1f} MB a token; "
             f"{fastest / speed.limit:.0%} of it is reached",
         ]
     )

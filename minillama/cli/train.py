@@ -153,7 +153,8 @@ def started(event: "Started") -> str:
     )
     return (
         f"{config.preset}: {event.n_parameters:,} parameters, {config.steps:,} steps on "
-        f"{config.corpus} with {config.threads} threads in {config.dtype}{floor}\n"
+        f"{config.corpus} on {config.threads} thread{'s' * (config.threads > 1)} in "
+        f"{config.dtype}{floor}\n"
         f"The run is kept in {event.folder}; Ctrl-C stops and saves it."
     )
 
