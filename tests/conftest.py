@@ -143,3 +143,24 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"{line}: too long" if late else line, red=late)
     total = sum(budget.seconds for budget in budgets.values())
     terminalreporter.write_line(f"{'all lessons':24} {total:5.1f} s")
+
+
+@pytest.fixture(scope="session")
+def short_config(tmp_path_factory):
+    """What a run of four steps is asked to be, on a text of 400 characters."""
+    from minillama.recipe import TrainConfig
+
+    path = tmp_path_factory.mktemp("corpus") / "text.txt"
+    path.write_text("".join(random.Random(0).choices("abcdef \n", k=400)), encoding="utf-8")
+    return TrainConfig(
+        corpus=str(path),
+        tokenizer="char",
+        preset="tiny",
+        steps=4,
+        batch_size=1,
+        seq_len=8,
+        every=2,
+        keep=2,
+        threads=1,
+        dtype="float32",
+    )

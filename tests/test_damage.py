@@ -1,11 +1,11 @@
 """Run and model folders that are damaged or mean harm: one clear sentence, at once."""
 
 import os
-import random
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,28 +16,15 @@ from hypothesis import strategies as st
 
 from minillama import runs
 from minillama.events import Step
-from minillama.recipe import TrainConfig
 from minillama.train import resume, train
 
 # Run folders
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory):
+def begun(tmp_path_factory, short_config):
     """A run of four steps that stopped after two."""
-    path = tmp_path_factory.mktemp("corpus") / "text.txt"
-    path.write_text("".join(random.Random(0).choices("abcdef \n", k=400)), encoding="utf-8")
-    config = TrainConfig(
-        corpus=str(path),
-        tokenizer="char",
-        preset="tiny",
-        steps=4,
-        batch_size=1,
-        seq_len=8,
-        every=2,
-        threads=1,
-        dtype="float32",
-    )
+    config = replace(short_config, keep=0)
     folder = tmp_path_factory.mktemp("begun") / "run"
     running = train(config, folder)
     while not (isinstance(event := next(running), Step) and event.step == 3):

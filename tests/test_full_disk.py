@@ -7,7 +7,6 @@ there is room again.
 import errno
 import io
 import os
-import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,28 +20,10 @@ from minillama.disk import WriteError, write_atomically
 from minillama.events import Finished, Step
 from minillama.learn import Diverged, new_training
 from minillama.optim import load_optimizers
-from minillama.recipe import Plan, TrainConfig
+from minillama.recipe import Plan
 from minillama.train import resume, train
 from minillama.weights import folder as weights_folder
 from minillama.weights import load_model, save_model
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("corpus") / "text.txt"
-    path.write_text("".join(random.Random(0).choices("abcdef \n", k=400)), encoding="utf-8")
-    return TrainConfig(
-        corpus=str(path),
-        tokenizer="char",
-        preset="tiny",
-        steps=4,
-        batch_size=1,
-        seq_len=8,
-        every=2,
-        keep=2,
-        threads=1,
-        dtype="float32",
-    )
 
 
 class Disk:
@@ -93,8 +74,8 @@ def disk(monkeypatch):
     return Disk(monkeypatch)
 
 
-def go_on(config, folder):
-    return list(resume(folder) if (folder / "run.json").exists() else train(config, folder))
+def go_on(short_config, folder):
+    return list(resume(folder) if (folder / "run.json").exists() else train(short_config, folder))
 
 
 def losses(folder):
@@ -104,10 +85,12 @@ def losses(folder):
 @pytest.mark.parametrize(
     ("cause", "first", "stride"), [("ENOSPC", 0, 4), ("EROFS", 1, 8), ("EACCES", 5, 8)]
 )
-def test_wherever_the_disk_refuses_nothing_is_lost(config, disk, tmp_path, cause, first, stride):
+def test_wherever_the_disk_refuses_nothing_is_lost(
+    short_config, disk, tmp_path, cause, first, stride
+):
     for name in ("first", "whole"):  # the first may import what writes a cache
         disk.used = 0
-        assert isinstance(go_on(config, tmp_path / name)[-1], Finished)
+        assert isinstance(go_on(short_config, tmp_path / name)[-1], Finished)
     n_places = disk.used
     assert n_places > 40
     disk.cause = getattr(errno, cause)
@@ -115,7 +98,7 @@ def test_wherever_the_disk_refuses_nothing_is_lost(config, disk, tmp_path, cause
         folder = tmp_path / str(room)
         disk.room, disk.used = room, 0
         with pytest.raises(WriteError) as caught:
-            go_on(config, folder)
+            go_on(short_config, folder)
         said = str(caught.value)
         assert os.strerror(disk.cause) in said and str(tmp_path) in said and "\n" not in said
 
@@ -131,7 +114,7 @@ def test_wherever_the_disk_refuses_nothing_is_lost(config, disk, tmp_path, cause
             step = runs.step_of(latest) if latest else None
             safe = f"the checkpoint of step {step} is whole" if latest else "no checkpoint was"
             assert safe in said and said.endswith("once that is mended")
-        events = go_on(config, folder)
+        events = go_on(short_config, folder)
         assert isinstance(events[-1], Finished)
         assert losses(folder) == losses(tmp_path / "whole")
         if latest:
@@ -152,8 +135,8 @@ def test_half_a_file_takes_no_room_on_a_full_disk(disk, tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
-def test_ctrl_c_on_a_full_disk_says_that_nothing_was_saved(config, disk, tmp_path):
-    running = train(config, tmp_path / "run")
+def test_ctrl_c_on_a_full_disk_says_that_nothing_was_saved(short_config, disk, tmp_path):
+    running = train(short_config, tmp_path / "run")
     while not isinstance(next(running), Step):
         pass
     disk.room = disk.used
@@ -161,8 +144,8 @@ def test_ctrl_c_on_a_full_disk_says_that_nothing_was_saved(config, disk, tmp_pat
         running.close()
 
 
-def test_a_model_that_cannot_be_written_is_an_os_error(config, disk, tmp_path):
-    go_on(config, tmp_path / "run")
+def test_a_model_that_cannot_be_written_is_an_os_error(short_config, disk, tmp_path):
+    go_on(short_config, tmp_path / "run")
     model = load_model(tmp_path / "run")
     for room, format in [(0, "native"), (1, "native"), (2, "native"), (1, "hf")]:
         disk.room, disk.used = room, 0
@@ -171,17 +154,25 @@ def test_a_model_that_cannot_be_written_is_an_os_error(config, disk, tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
-def test_the_command_says_it_in_one_line(config, disk, tmp_path, capsys):
+def test_the_command_says_it_in_one_line(short_config, disk, tmp_path, capsys):
     disk.room = 0
-    arguments = ["train", "--corpus", config.corpus, "--preset", "tiny", "--tokenizer", "char"]
+    arguments = [
+        "train",
+        "--corpus",
+        short_config.corpus,
+        "--preset",
+        "tiny",
+        "--tokenizer",
+        "char",
+    ]
     arguments += ["--steps", "2", "--seq-len", "8", "--out", str(tmp_path / "run")]
     assert cli.main([*arguments, "--threads", "1", "--dtype", "float32"]) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said == f"minillama: error: cannot write run in {tmp_path}: No space left on device"
 
 
-def test_a_loss_that_is_none_is_told_on_a_full_disk_too(config, disk, tmp_path):
-    running = train(replace(config, lr=1e30), tmp_path / "run")
+def test_a_loss_that_is_none_is_told_on_a_full_disk_too(short_config, disk, tmp_path):
+    running = train(replace(short_config, lr=1e30), tmp_path / "run")
     while not isinstance(next(running), Step):
         pass
     disk.room = disk.used
@@ -228,10 +219,18 @@ def test_other_commands_leave_the_whole_or_nothing(tmp_path, line):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot limit the size of files")
-def test_a_real_limit_on_what_is_written(config, tmp_path):
+def test_a_real_limit_on_what_is_written(short_config, tmp_path):
     """The limit comes in the middle of the weights."""
     out = tmp_path / "run"
-    arguments = ["train", "--corpus", config.corpus, "--preset", "tiny", "--tokenizer", "char"]
+    arguments = [
+        "train",
+        "--corpus",
+        short_config.corpus,
+        "--preset",
+        "tiny",
+        "--tokenizer",
+        "char",
+    ]
     arguments += ["--steps", "4", "--every", "2", "--batch-size", "1", "--seq-len", "8"]
     failed = command(*arguments, "--threads", "1", "--dtype", "float32", "--out", out, before=limit)
     assert failed.returncode == 2, failed.stderr
@@ -248,10 +247,10 @@ def test_a_real_limit_on_what_is_written(config, tmp_path):
 @pytest.mark.skipif(
     os.name == "nt" or os.geteuid() == 0, reason="the administrator may write everywhere"
 )
-def test_a_real_folder_without_permission(config, tmp_path):
+def test_a_real_folder_without_permission(short_config, tmp_path):
     tmp_path.chmod(0o555)
     try:
         with pytest.raises(WriteError, match=r"cannot write run in .*: Permission denied"):
-            list(train(config, tmp_path / "run"))
+            list(train(short_config, tmp_path / "run"))
     finally:
         tmp_path.chmod(0o755)

@@ -298,17 +298,22 @@ def test_the_batch_that_diverged_is_saved(text_file, tmp_path, monkeypatch, accu
         assert path.name == "diverged-step-000007.npz" and arrays["documents"].shape == (1, 4, 32)
 
 
-def test_weights_that_are_no_numbers_are_no_checkpoint(text_file, tmp_path, monkeypatch):
-    """The loss of a step is finite, and what the optimiser then makes of the weights is not."""
+def overflowing_at(step):
+    """A `take_step` after which, at this step, a weight is infinite."""
 
-    def overflows(training, batches, plan):
+    def take(training, batches, plan):
         result = take_step(training, batches, plan)
-        if training.step == 10:
+        if training.step == step:
             with torch.no_grad():
                 training.model.norm.weight[3] = math.inf
         return result
 
-    monkeypatch.setattr("minillama.train.take_step", overflows)
+    return take
+
+
+def test_weights_that_are_no_numbers_are_no_checkpoint(text_file, tmp_path, monkeypatch):
+    """The loss of a step is finite, and what the optimiser then makes of the weights is not."""
+    monkeypatch.setattr("minillama.train.take_step", overflowing_at(10))
     with pytest.raises(
         Diverged, match=r"at step 10: norm\.weight is not finite; start another run"
     ):
@@ -326,14 +331,7 @@ def test_a_trial_step_that_diverges_is_told_what_to_try(text_file, tmp_path, mon
 
 
 def test_stopping_saves_no_weights_that_are_no_numbers(text_file, tmp_path, monkeypatch):
-    def overflows(training, batches, plan):
-        result = take_step(training, batches, plan)
-        if training.step == 8:
-            with torch.no_grad():
-                training.model.norm.weight[3] = math.inf
-        return result
-
-    monkeypatch.setattr("minillama.train.take_step", overflows)
+    monkeypatch.setattr("minillama.train.take_step", overflowing_at(8))
     running = train(asked(text_file, every=5), tmp_path / "run")
     while not (isinstance(event := next(running), Step) and event.step == 8):
         pass

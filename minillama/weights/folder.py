@@ -45,7 +45,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file to be read by people too."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    disk.write_text(path, text + "\n")
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
