@@ -217,9 +217,9 @@ class Notebook:
         left = f"{len(unexecuted(cells))} of its cells have not run"
         return f"{self.name}: {left}, the kernel is {self.kernel_state()}; {self.complaints}"
 
-    def output_of(self, code):
-        """The output area of the only cell with this text in its source, scrolled into view."""
-        [number] = [i for i, cell in enumerate(self.cells) if code in "".join(cell["source"])]
+    def output_of(self, code, nth=0):
+        """The output area of the nth cell with this text in its source, scrolled into view."""
+        number = [i for i, cell in enumerate(self.cells) if code in "".join(cell["source"])][nth]
         cell = self.page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{number}"]')
         cell.scroll_into_view_if_needed()
         output = cell.locator(".jp-OutputArea")

@@ -167,15 +167,29 @@ def use_explorer(notebook, view):
     assert chosen.count() == 1
 
 
+def use_sliders(notebook, view):
+    """Move every control to another place and back, and see another picture each time."""
+    picture = view.locator(".widget-html-content img")
+    look = "element => element.src"
+    for slider in view.locator(".widget-slider").all():
+        notebook.drag(slider, 0.5)  # it may have begun at an end
+        places = [partial(notebook.drag, slider, share) for share in (1.0, 0.0)]
+        notebook.changes_at_once(picture, *places, look=look)
+    for buttons in view.locator(".widget-toggle-buttons").all():
+        others = buttons.locator("button:not(.mod-active)").all()
+        notebook.changes_at_once(picture, *[button.click for button in others[:2]], look=look)
+
+
 # What is done with the widget that a call in a lesson displays.
 USES = {
     "widgets.playground(": use_playground,
     "widgets.attention_explorer(": use_explorer,
+    "widgets.sliders(": use_sliders,
 }
 
 
 def calls(lesson):
-    """The calls of `minillama.widgets` in a lesson's code, such as `widgets.playground(`."""
+    """The calls of `minillama.widgets` in a lesson, such as `widgets.playground(`; one a cell."""
     cells = read_notebook(lesson).cells
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     return re.findall(r"\bwidgets\.\w+\(", code)
@@ -190,8 +204,9 @@ def test_a_lesson_runs_and_its_widgets_answer(lesson, lab):
     assert not untested, f"say in USES how {', '.join(untested)} is used"
     notebook = lab(lesson)
     notebook.run_all()
-    for call in calls(lesson):
-        USES[call](notebook, notebook.output_of(call))
+    for number, call in enumerate(calls(lesson)):
+        nth = calls(lesson)[:number].count(call)
+        USES[call](notebook, notebook.output_of(call, nth))
         notebook.check()
     notebook.close()
 

@@ -4,6 +4,7 @@ import base64
 import re
 import threading
 import time
+from html import escape
 
 import matplotlib
 import pytest
@@ -515,3 +516,53 @@ def test_a_stored_notebook_and_its_page_hold_the_stills(tmp_path, toytown):
     assert text.removeprefix("Once upon a time") in page
     [image] = re.findall(r"<img[^>]*>", page)
     assert "data:image/png" in image and "Attention of layer 0, head 0 over 3" in image
+
+
+# Sliders above a picture.
+
+
+def wave(length, colour="black", n=1):
+    ax = pyplot.subplots()[1]
+    ax.plot([0, length], [0, n], color=colour)
+    return ax, f'a line of length {length:g}, "{colour}", {n}'
+
+
+def test_sliders_draw_what_their_controls_say_and_keep_it_as_the_still():
+    view = widgets.sliders(
+        wave, {"length": 1.0}, length=(0.0, 2.0), colour=["black", "red"], n=(1, 9, 2)
+    )
+    assert {name: control.value for name, control in view.controls.items()} == {
+        "length": 1.0,
+        "colour": "black",
+        "n": 1,
+    }
+    page = view.view.children[1]
+    seen = [page.value]
+    for name, value in [("length", 1.5), ("colour", "red"), ("n", 3)]:
+        view.controls[name].value = value
+        seen.append(page.value)
+    assert len(set(seen)) == 4, "each change draws another picture"
+    alt = 'a line of length 1.5, "red", 3'
+    assert f'alt="{escape(alt)}"' in page.value
+    data, metadata = view._repr_mimebundle_()
+    assert data["text/plain"] == alt == metadata["image/png"]["alt"]
+    assert data["image/png"] in page.value
+    assert not pyplot.get_fignums(), "every figure is closed"
+
+
+@pytest.mark.parametrize(
+    "choices, words",
+    [
+        ({}, "at least one choice"),
+        ({"length": (3,)}, "list of choices, or"),
+        ({"length": (1, 2, 3, 4)}, "list of choices, or"),
+        ({"length": []}, "list of choices, or"),
+        ({"length": (2, 1)}, "from less to more"),
+        ({"length": (0, 1), "start": {"length": 2}}, "from less to more"),
+        ({"length": ["a"], "start": {"length": "b"}}, "none of"),
+        ({"length": (0, 1), "start": {"width": 1}}, "width, which is no control"),
+    ],
+)
+def test_sliders_refuse_what_is_no_choice(choices, words):
+    with pytest.raises(ValueError, match=words):
+        widgets.sliders(wave, **choices)

@@ -2,5 +2,13 @@
 
 from minillama.widgets.explorer import AttentionExplorer, attention_explorer
 from minillama.widgets.playground import Playground, playground
+from minillama.widgets.sliders import Sliders, sliders
 
-__all__ = ["AttentionExplorer", "Playground", "attention_explorer", "playground"]
+__all__ = [
+    "AttentionExplorer",
+    "Playground",
+    "Sliders",
+    "attention_explorer",
+    "playground",
+    "sliders",
+]
