@@ -175,6 +175,7 @@ def use_sliders(notebook, view):
         notebook.drag(slider, 0.5)  # it may have begun at an end
         places = [partial(notebook.drag, slider, share) for share in (1.0, 0.0)]
         notebook.changes_at_once(picture, *places, look=look)
+        notebook.drag(slider, 0.5)  # where a choice makes a difference
     for buttons in view.locator(".widget-toggle-buttons").all():
         others = buttons.locator("button:not(.mod-active)").all()
         notebook.changes_at_once(picture, *[button.click for button in others[:2]], look=look)
