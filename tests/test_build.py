@@ -31,7 +31,6 @@ LATER = {
     "13": "fused_attend grouped_attend",
     "18": "apply_repetition_penalty apply_temperature apply_top_k apply_top_p "
     "next_token_probabilities draw generate generate_batch",
-    "19": "KVCache",
 }
 # What no lesson builds, and why.
 NOT_TAUGHT = {

@@ -1,0 +1,356 @@
+"""The checks of lesson 19's exercises."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from minillama.cache import KVCache
+from minillama.config import ModelConfig
+from minillama.course.checking import Check, Mistake
+from minillama.course.probing import Case, Complaint, call
+from minillama.model import Llama
+
+MODULE = "course.exercises.lesson_19"
+CONFIG = ModelConfig.preset("tiny", dim=32, vocab_size=40, max_seq_len=32)
+
+tokens_that_fit = Check(
+    "tokens_that_fit",
+    MODULE,
+    hints={"tokens_that_fit": "How many numbers does a token leave in all layers, times bytes?"},
+    mistakes=(
+        Mistake(
+            "keys-only",
+            "Only keys are counted. Each token leaves a key *and* a value.",
+            {"2 * config.n_layers": "config.n_layers"},
+        ),
+        Mistake(
+            "query-heads",
+            "This counts a key for each query head. Heads that share keys keep them once: "
+            "n_kv_heads.",
+            {"config.n_kv_heads": "config.n_heads"},
+        ),
+        Mistake(
+            "one-layer",
+            "One layer is counted. Every layer keeps keys and values of its own.",
+            {"config.n_layers * ": ""},
+        ),
+        Mistake(
+            "no-heads",
+            "One head is counted. Each of the n_kv_heads keeps vectors of head_dim numbers.",
+            {"config.n_kv_heads * ": ""},
+        ),
+        Mistake(
+            "numbers-for-bytes",
+            "The numbers are counted and not their bytes: each has bytes_per_number of them.",
+            {"(numbers * bytes_per_number)": "numbers"},
+        ),
+        Mistake(
+            "not-whole",
+            "A part of a token does not fit: give whole tokens, rounded down (`//`).",
+            {"free // ": "free / "},
+        ),
+        Mistake(
+            "rounded-up",
+            "This is rounded up, and the last token does not fit any more. Round down.",
+            {"free // (numbers * bytes_per_number)": "-(-free // (numbers * bytes_per_number))"},
+        ),
+    ),
+)  # fmt: skip
+
+
+@tokens_that_fit.probe("LLaMA's numbers, by hand")
+def fit_by_hand(f: Any) -> Iterator[Case]:
+    small = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3)
+    # 3 layers of 2 heads with a key and a value of 2 numbers: 24 numbers, 48 bytes
+    yield Case(call(f, small, 100), 2, "3 layers of 2 key-value heads of 2 numbers, 100 bytes free")
+    yield Case(call(f, small, 96), 2, "the same with 96 bytes free")
+    yield Case(call(f, small, 1000, 4), 10, "1,000 bytes free and 4 bytes a number")
+    seven = ModelConfig.preset("llama-7b")
+    yield Case(call(f, seven, 10 * 2**30), 20480, "LLaMA 7B, 10 · 2³⁰ bytes free")
+    shared = ModelConfig.preset("llama-3-8b")
+    yield Case(call(f, shared, 10 * 2**30), 81920, "Llama 3 8B, 10 · 2³⁰ bytes free")
+
+
+class Counting(nn.Module):
+    """A small model that notes how many tokens each forward was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config, self.inner = CONFIG, Llama(CONFIG).eval()
+        for parameter in self.inner.parameters():
+            nn.init.normal_(parameter, std=0.3)  # so that it does not repeat one token
+        self.sizes: list[int] = []
+
+    def forward(self, tokens: Tensor, cache: Any = None, documents: Any = None) -> Tensor:
+        self.sizes.append(tokens.shape[1])
+        return self.inner(tokens, cache, documents)
+
+    @torch.inference_mode()
+    def follows(self, prompt: list[int], n: int) -> list[int]:
+        """What is right, without any cache."""
+        text = list(prompt)
+        for _ in range(n):
+            text.append(int(self.inner(torch.tensor([text]))[0, -1].argmax()))
+        return text[len(prompt) :]
+
+
+PIECE = "        piece = logits[:, -1:].argmax(-1)\n"
+write_greedily = Check(
+    "write_greedily",
+    MODULE,
+    hints={
+        "write_greedily": "A cache for one text. First the prompt through the model, then each "
+        "token that was chosen, as a tensor of the shape (1, 1)."
+    },
+    mistakes=(
+        Mistake(
+            "read-again",
+            "The whole text goes through the model for every token, as without a cache.",
+            {"logits = model(piece, cache)":
+             "logits = model(torch.tensor([prompt + written]))"},
+        ),
+        Mistake(
+            "added-again",
+            "The whole text is given to a cache that holds it already. So it stands there twice, "
+            "at later positions. Give the cache what it has not seen: the new token.",
+            {"logits = model(piece, cache)":
+             "logits = model(torch.tensor([prompt + written]), cache)"},
+        ),
+        Mistake(
+            "new-cache-each-time",
+            "After the prompt each token is read alone, without a cache or with a new one, so the "
+            "model has forgotten the text: make one cache, before the loop.",
+            {"logits = model(piece, cache)":
+             "logits = model(piece, KVCache(model.config, batch_size=1))"},
+        ),
+        Mistake(
+            "first-position",
+            "The token is chosen by the logits of the first position. The last one predicts what "
+            "comes next.",
+            {"logits[:, -1:]": "logits[:, :1]"},
+        ),
+        Mistake(
+            "least-likely",
+            "This takes the least likely token: argmax gives the likeliest.",
+            {".argmax(-1)": ".argmin(-1)"},
+        ),
+        Mistake(
+            "one-too-many",
+            "There is one token too many: count those that are written, not the forwards.",
+            {"while len(written) < n": "while len(written) <= n"},
+        ),
+        Mistake(
+            "prompt-too",
+            "The prompt stands in the result. Only what follows it is asked for.",
+            {"return written": "return prompt + written"},
+        ),
+        Mistake(
+            "reads-the-last",
+            "It is the right text, but the last token is read as well: one forward more than "
+            "needed, whose logits nobody uses.",
+            {"    return written": "    model(piece, cache)\n    return written"},
+        ),
+        Mistake(
+            "prompt-one-by-one",
+            "The prompt is read token by token. In one piece it takes a fraction of the time, "
+            "since each weight is fetched once for all of it.",
+            {PIECE: PIECE, "    while len":
+             "    for i in range(len(prompt) - 1):\n"
+             "        with torch.inference_mode():\n"
+             "            model(piece[:, i : i + 1], cache)\n"
+             "    piece = piece[:, -1:]\n"
+             "    while len"},
+        ),
+    ),
+)  # fmt: skip
+
+
+@write_greedily.probe("the tokens are those of a model that reads everything again")
+def written_tokens(f: Any) -> Iterator[Case]:
+    for prompt, n in [([3, 1, 4], 1), ([3, 1, 4], 5), ([7], 3), ([2, 7, 1, 8, 2], 8)]:
+        model = Counting()
+        got, right = call(f, model, list(prompt), n), model.follows(prompt, n)
+        if isinstance(got, list) and got == right:
+            yield from forwards(model.sizes, prompt, n)
+        yield Case(as_numbers(got), right, f"the prompt {prompt} and n = {n}")
+
+
+def forwards(sizes: list[int], prompt: list[int], n: int) -> Iterator[Case]:
+    """The text is right; was every token read once, and the prompt at once?"""
+    fine = [len(prompt), *[1] * (n - 1)]
+    example = f"the prompt {prompt} and n = {n}, for how many tokens each forward was given"
+    yield Case(sizes, fine, example)
+
+
+def as_numbers(got: Any) -> Any:
+    """Token ids as plain numbers, whether they came as a list, as tensors or as one tensor."""
+    if isinstance(got, Tensor):
+        got = got.flatten().tolist()
+    if not isinstance(got, list | tuple):
+        raise Complaint(f"gives a {type(got).__name__}, and a list of token ids is right")
+    return [x.item() if isinstance(x, Tensor) and x.numel() == 1 else x for x in got]
+
+
+keep_beginning = Check(
+    "keep_beginning",
+    MODULE,
+    hints={
+        "keep_beginning": "Count how many ids are the same from the beginning on, up to the first "
+        "that differs, and never all of `new`."
+    },
+    mistakes=(
+        Mistake(
+            "nothing-left",
+            "Where `new` is all in the cache, nothing is left to read, and there are no logits for "
+            "the next token. Leave one.",
+            {"len(new) - 1)": "len(new))"},
+        ),
+        Mistake(
+            "position-left",
+            "cache.position is not set, so the tokens that differ are still seen.",
+            {"    cache.position = shared\n": ""},
+        ),
+        Mistake(
+            "everything-again",
+            "The right position is set, but all of `new` is returned: what is kept would be read a "
+            "second time.",
+            {"new[shared:]": "new"},
+        ),
+        Mistake(
+            "one-kept-too-many",
+            "The position is one too far: the first token that differs is kept.",
+            {"cache.position = shared": "cache.position = shared + 1"},
+        ),
+        Mistake(
+            "any-match",
+            "Tokens that are equal in the same place are counted wherever they stand. After the "
+            "first difference everything is new, since each key depends on all before it.",
+            {"    shared = 0\n    while shared < min(len(old), len(new) - 1) "
+             "and old[shared] == new[shared]:\n        shared += 1\n":
+             "    shared = sum(a == b for a, b in zip(old, new[:-1]))\n"},
+        ),
+        Mistake(
+            "forgets-all",
+            "Everything is forgotten and read again. That is right, and saves nothing: keep what "
+            "both begin with.",
+            {"old[shared] == new[shared]": "False"},
+        ),
+        Mistake(
+            "drops-one-always",
+            "One shared token is always read again. That is needed only where `new` is all in the "
+            "cache.",
+            {"cache.position = shared": "shared = max(shared - 1, 0)\n    cache.position = shared"},
+        ),
+    ),
+)  # fmt: skip
+
+
+@keep_beginning.probe("what both begin with stays, the rest is read")
+def kept(f: Any) -> Iterator[Case]:
+    texts = [
+        ([5, 6, 7, 8], [5, 6, 9, 8], 2),
+        ([5, 6], [5, 6, 7, 8], 2),
+        ([5, 6, 7], [5, 6, 7], 2),
+        ([5, 6, 7, 8], [5, 6], 1),
+        ([5, 6], [7, 6, 1], 0),
+        ([5], [5], 0),
+        ([4, 5, 6, 4, 5, 6], [4, 5, 6, 4, 7, 6], 4),
+    ]
+    for old, new, shared in texts:
+        cache = KVCache(CONFIG, 1)
+        cache.position = len(old)
+        got = as_numbers(call(f, cache, list(old), list(new)))
+        example = f"old = {old} and new = {new}"
+        yield Case(cache.position, shared, f"{example}, for the position")
+        yield Case(got, new[shared:], f"{example}, for what must be read")
+
+
+AXES = "batch heads keys head_dim"
+BOTH = "keys, values = torch.cat([keys, k], dim=2), torch.cat([values, v], dim=2)"
+slide = Check(
+    "slide",
+    MODULE,
+    hints={"slide": "torch.cat along the axis of tokens, then a slice from the end of it."},
+    mistakes=(
+        Mistake(
+            "keeps-the-first",
+            "The oldest are kept. The window is over the newest.",
+            {"keys[:, :, -window:], values[:, :, -window:]":
+             "keys[:, :, :window], values[:, :, :window]"},
+        ),
+        Mistake(
+            "new-first",
+            "The new ones stand before the old. They are the last of the text.",
+            {"[keys, k]": "[k, keys]", "[values, v]": "[v, values]"},
+        ),
+        Mistake(
+            "never-forgets",
+            "Nothing is forgotten, so the cache grows for ever.",
+            {"keys[:, :, -window:], values[:, :, -window:]": "keys, values"},
+        ),
+        Mistake(
+            "one-too-few",
+            "One token too few is kept: the window counts the newest token as well.",
+            {"keys[:, :, -window:], values[:, :, -window:]":
+             "keys[:, :, keys.shape[2] - min(window - 1, keys.shape[2]) :], "
+             "values[:, :, values.shape[2] - min(window - 1, values.shape[2]) :]"},
+        ),
+        Mistake(
+            "window-beside-the-new",
+            "A window of old tokens is kept, and the new ones come on top: cut after adding.",
+            {BOTH: "keys, values = keys[:, :, -window:], values[:, :, -window:]",
+             "return keys[:, :, -window:], values[:, :, -window:]":
+             "return torch.cat([keys, k], dim=2), torch.cat([values, v], dim=2)"},
+        ),
+        Mistake(
+            "wrong-axis-cut",
+            "The cut runs along head_dim, the last axis: it takes numbers out of each vector. "
+            "Tokens are on the third axis.",
+            {"keys[:, :, -window:], values[:, :, -window:]":
+             "keys[..., -window:], values[..., -window:]"},
+        ),
+        Mistake(
+            "values-whole",
+            "Only the keys are cut. Each key has a value, and attention needs as many of both.",
+            {"values[:, :, -window:]": "values"},
+        ),
+        Mistake(
+            "values-are-keys",
+            "The keys are given back twice. The values are kept beside them.",
+            {", values[:, :, -window:]": ", keys[:, :, -window:]"},
+        ),
+    ),
+)  # fmt: skip
+
+
+def sliding_case(f: Any, old: int, new: int, window: int) -> Iterator[Case]:
+    keys, values = torch.randn(2, 2, 3, old, 6)
+    k, v = torch.randn(2, 2, 3, new, 6)
+    got = call(f, keys, values, k, v, window)
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise Complaint(f"gives a {type(got).__name__}, and keys and values are right")
+    example = f"{old} old tokens, {new} new and a window of {window}"
+    for name, theirs, before, after in (("keys", got[0], keys, k), ("values", got[1], values, v)):
+        every = [*before.unbind(2), *after.unbind(2)]
+        right = torch.stack(every[max(len(every) - window, 0) :], dim=2)
+        yield Case(theirs, right, f"{example}, for the {name}", AXES)
+
+
+@slide.probe("the last `window` tokens are kept")
+def slides(f: Any) -> Iterator[Case]:
+    for old, new, window in [(3, 1, 3), (5, 1, 4), (1, 1, 4), (4, 3, 5), (2, 5, 3), (0, 2, 2)]:
+        yield from sliding_case(f, old, new, window)
+
+
+@slide.probe("attention over them is attention with a window")
+def slides_like_a_window(f: Any) -> Iterator[Case]:
+    q, k, v = torch.randn(3, 1, 1, 9, 4)
+    keys, values = torch.zeros(2, 1, 1, 0, 4)
+    for t in range(9):
+        keys, values = call(f, keys, values, k[:, :, t : t + 1], v[:, :, t : t + 1], 4)
+        weights = (q[:, :, t] * k[:, :, max(t - 3, 0) : t + 1]).sum(-1).softmax(-1)
+        right = (weights[..., None] * v[:, :, max(t - 3, 0) : t + 1]).sum(2)
+        got = ((q[:, :, t] * keys).sum(-1).softmax(-1)[..., None] * values).sum(2)
+        yield Case(got, right, f"a window of 4, after {t + 1} tokens")
