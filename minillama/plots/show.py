@@ -8,8 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+Drawing = Axes | Figure
 
-def show(drawing: Axes | Figure, alt: str) -> None:
+
+def show(drawing: Drawing, alt: str) -> None:
     """Display a figure as one output, a PNG that says `alt` to a screen reader, and close it.
 
     `alt` also stands in place of the picture where only text can be, as in a terminal.
@@ -26,7 +28,7 @@ def show(drawing: Axes | Figure, alt: str) -> None:
         publish_display_data(data, metadata)
 
 
-def picture(drawing: Axes | Figure, alt: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def picture(drawing: Drawing, alt: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """A figure as what Jupyter displays: data by its type, and metadata; the figure is closed.
 
     Raises ValueError for an empty `alt`.

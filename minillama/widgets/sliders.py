@@ -6,13 +6,9 @@ from html import escape
 from typing import Any
 
 import ipywidgets
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from minillama.plots.show import picture
+from minillama.plots.show import Drawing, picture
 from minillama.widgets.still import Data, Metadata, WithStill
-
-Drawing = tuple[Axes | Figure, str]  # what `plots.show` takes
 
 
 class Sliders(WithStill):
@@ -23,7 +19,7 @@ class Sliders(WithStill):
 
     def __init__(
         self,
-        draw: Callable[..., Drawing],
+        draw: Callable[..., tuple[Drawing, str]],
         start: Mapping[str, Any] | None = None,
         **choices: Sequence[Any],
     ) -> None:
@@ -60,7 +56,9 @@ class Sliders(WithStill):
 
 
 def sliders(
-    draw: Callable[..., Drawing], start: Mapping[str, Any] | None = None, **choices: Sequence[Any]
+    draw: Callable[..., tuple[Drawing, str]],
+    start: Mapping[str, Any] | None = None,
+    **choices: Sequence[Any],
 ) -> Sliders:
     """A picture that depends on numbers or choices, each with a control.
 
