@@ -25,7 +25,6 @@ LATER = {
     "06": "attention_mask repeat_heads Attention",
     "07": "RMSNorm",
     "08": "SwiGLU",
-    "09": "Block Llama",
     "10": "PADDING IGNORED Documents documents_from_texts Batch pack PackedBatches WindowBatches",
     "11": "BETAS parameter_groups adamw_step adamw muon learning_rate",
     "13": "fused_attend grouped_attend",

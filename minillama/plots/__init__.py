@@ -5,6 +5,7 @@ from minillama.plots.bars import distribution_bars
 from minillama.plots.curves import loss_curve, save_loss_curve
 from minillama.plots.decoding import computed_scores, memory_bars
 from minillama.plots.llama_map import llama_map
+from minillama.plots.parts import loss_bars, stacked_shares
 from minillama.plots.show import show
 from minillama.plots.tokens import token_colors
 
@@ -14,9 +15,11 @@ __all__ = [
     "distribution_bars",
     "head_grid",
     "llama_map",
+    "loss_bars",
     "loss_curve",
     "memory_bars",
     "save_loss_curve",
     "show",
+    "stacked_shares",
     "token_colors",
 ]

@@ -1,0 +1,118 @@
+"""Answers to the exercises of lesson 09 as beginners write them, right and wrong."""
+
+import pytest
+import torch
+
+import minillama
+from minillama.course.checks import CHECKS
+
+pytestmark = pytest.mark.usefixtures("as_readers_run")
+ANSWERS = []
+
+
+def answers(name, mistake=None):
+    """Collect an answer to an exercise: right without a mistake, else with that one."""
+
+    def collect(answer):
+        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
+        return answer
+
+    return collect
+
+
+# count_weights
+
+
+@answers("count_weights")
+def adds_up(config):
+    total = config.vocab_size * config.dim
+    kv_dim = config.n_kv_heads * config.dim // config.n_heads
+    for _ in range(config.n_layers):
+        total += config.dim * config.dim * 2
+        total += config.dim * kv_dim * 2
+        total += config.dim * config.hidden_dim * 3
+        total += config.dim * 2
+    total += config.dim
+    if not config.tie_embeddings:
+        total += config.dim * config.vocab_size
+    return total
+
+
+@answers("count_weights")
+def on_meta(config):
+    with torch.device("meta"):
+        return sum(p.numel() for p in minillama.Llama(config).parameters())
+
+
+@answers("count_weights", "all-heads-have-keys")
+def forgets_sharing(config):
+    layer = 4 * config.dim**2 + 3 * config.dim * config.hidden_dim + 2 * config.dim
+    table = config.vocab_size * config.dim
+    return config.n_layers * layer + config.dim + (1 if config.tie_embeddings else 2) * table
+
+
+# flops_per_token
+
+
+@answers("flops_per_token")
+def by_parts(config, length):
+    width, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
+    projections = config.dim * (width + 2 * kv) + width * config.dim
+    layer = 2 * projections + 2 * 3 * config.dim * config.hidden_dim
+    layer += 2 * length * width  # scores
+    layer += 2 * length * width  # the values
+    return config.n_layers * layer + 2 * config.dim * config.vocab_size
+
+
+@answers("flops_per_token", "no-attention")
+def two_per_weight(config, length):
+    kv = config.n_kv_heads * config.head_dim
+    layer = 2 * config.dim**2 + 2 * config.dim * kv + 3 * config.dim * config.hidden_dim
+    return 2 * (config.n_layers * layer + config.dim * config.vocab_size)
+
+
+# read_early
+
+
+@answers("read_early")
+def functional(model, x):
+    return torch.nn.functional.softmax(model.output(model.norm(x)), -1)
+
+
+@answers("read_early", "no-norm")
+def straight_out(model, x):
+    return torch.softmax(model.output(x), -1)
+
+
+# route
+
+
+@answers("route")
+def with_minus_infinity(scores, top):
+    last = scores.topk(top).values[..., -1:]
+    return scores.masked_fill(scores < last, -torch.inf).softmax(-1)
+
+
+@answers("route")
+def renormalised(scores, top):
+    shares = scores.softmax(-1)
+    kept = torch.zeros_like(shares).scatter(-1, shares.topk(top).indices, 1.0) * shares
+    return kept / kept.sum(-1, keepdim=True)
+
+
+@answers("route", "softmax-over-all")
+def not_renormalised(scores, top):
+    shares = scores.softmax(-1)
+    return torch.zeros_like(shares).scatter(-1, shares.topk(top).indices, 1.0) * shares
+
+
+@answers("route", "zeros-in-softmax")
+def zeros_before(scores, top):
+    kept = scores * torch.zeros_like(scores).scatter(-1, scores.topk(top).indices, 1.0)
+    return kept.softmax(-1)
+
+
+@pytest.mark.parametrize("name, answer, mistake", ANSWERS)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    result = CHECKS[name].run(answer)
+    assert (result.passed, result.mistake) == (mistake is None, mistake), result.message
