@@ -23,7 +23,9 @@ SMALLEST = 0.04  # a share below has no room for its number
 COLORS = (SKY, ORANGE, GREEN, YELLOW, PURPLE, BLUE, VERMILION)
 
 
-def stacked_shares(rows: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) -> Axes:
+def stacked_shares(
+    rows: Mapping[str, Mapping[str, float | int]], *, ax: Axes | None = None
+) -> Axes:
     """What each row consists of, in percent: a bar for each row, a colour for each part.
 
     Raises ValueError for more parts than there are colours, or a row that sums to nothing.
