@@ -28,20 +28,25 @@ def show(drawing: Drawing, alt: str) -> None:
         publish_display_data(data, metadata)
 
 
-def picture(drawing: Drawing, alt: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def picture(
+    drawing: Drawing, alt: str, *, small: bool = True
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """A figure as what Jupyter displays: data by its type, and metadata; the figure is closed.
 
-    Raises ValueError for an empty `alt`.
+    small: 256 colours, which are enough for a drawing and take a third of the room in a stored
+    notebook; what is only looked at is there sooner without. Raises ValueError for an empty `alt`.
     """
     if not alt.strip():
         raise ValueError("a picture needs a text for those who do not see it: alt is empty")
     figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
     assert figure is not None
-    file, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(file, format="png", dpi=100, facecolor="white")
+    file = io.BytesIO()
+    options = None if small else {"compress_level": 1}
+    figure.savefig(file, format="png", dpi=100, facecolor="white", pil_kwargs=options)
     plt.close(figure)
-    # 256 colours are enough for a drawing, and take a third of the room in a stored notebook.
-    image = Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    image.save(small, format="png", optimize=True)
-    png = base64.b64encode(small.getvalue()).decode()
+    if small:
+        image = Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        file = io.BytesIO()
+        image.save(file, format="png", optimize=True)
+    png = base64.b64encode(file.getvalue()).decode()
     return {"image/png": png, "text/plain": alt}, {"image/png": {"alt": alt}}

@@ -33,7 +33,7 @@ class Sliders(WithStill):
             name: _control(name, choice, start.get(name)) for name, choice in choices.items()
         }
         self._image = ipywidgets.HTML()  # an Image widget has no text for those who do not see it
-        self._bundle = self._drawn()
+        self._redraw()
         row = ipywidgets.HBox([*self.controls.values()], layout={"flex_flow": "row wrap"})
         self.view = ipywidgets.VBox([row, self._image])
         self.view.add_class("minillama-sliders")
@@ -42,17 +42,15 @@ class Sliders(WithStill):
 
     def still(self) -> tuple[Data, Metadata]:
         """The picture as it is now."""
-        return self._bundle
+        return picture(*self._drawing())
 
-    def _redraw(self, change: Any) -> None:
-        self._bundle = self._drawn()
+    def _drawing(self) -> tuple[Drawing, str]:
+        return self._draw(**{name: control.value for name, control in self.controls.items()})
 
-    def _drawn(self) -> tuple[Data, Metadata]:
-        values = {name: control.value for name, control in self.controls.items()}
-        data, metadata = picture(*self._draw(**values))
+    def _redraw(self, change: Any = None) -> None:
+        data, _ = picture(*self._drawing(), small=False)
         source = f"data:image/png;base64,{data['image/png']}"
         self._image.value = f'<img alt="{escape(data["text/plain"])}" src="{source}">'
-        return data, metadata
 
 
 def sliders(
