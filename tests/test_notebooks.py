@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from minillama.assets import PACKAGE
 from minillama.course.__main__ import main
 from minillama.course.carrying import carry
-from minillama.course.lessons import lessons
+from minillama.course.lessons import Lesson, lessons
 from minillama.course.notebooks import (
     WIDGET,
     LessonError,
@@ -26,6 +26,7 @@ from minillama.course.notebooks import (
     tidy,
     write_notebook,
 )
+from minillama.course.pictures import chosen_picture, picture_file, write_picture
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -43,6 +44,41 @@ def test_every_notebook_is_a_lesson():
 def test_a_lesson_is_as_lessons_are(lesson):
     found = lint.problems(lesson)
     assert not found, "\n".join([lesson.name, *found])
+
+
+@each_lesson
+def test_a_lesson_has_a_row_in_the_readme_with_a_picture_from_it(lesson):
+    notebook, file = read_notebook(lesson), picture_file(lesson)
+    assert file.is_file() and file.read_bytes() == chosen_picture(lesson, notebook)
+    minutes = notebook.metadata["minillama"]["minutes"]
+    rows = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    [row] = [row for row in rows if f"(notebooks/{lesson.name})" in row and row[0] == "|"]
+    assert f'src="{file.relative_to(ROOT).as_posix()}"' in row
+    assert f"| {minutes} |" in row
+    built = [name for build in Lesson(lesson).builds for name in build.definitions]
+    assert all(f"`{name}`" in row for name in built if not name.startswith("_")), built
+
+
+def test_pictures_are_only_of_lessons_and_in_a_clone(tmp_path):
+    assert {file.stem for file in (ROOT / "assets" / "lessons").iterdir()} == {
+        lesson.stem for lesson in LESSONS
+    }
+    notebook = read_notebook(LESSONS[0])
+    write_picture(tmp_path / "notebooks" / LESSONS[0].name, notebook)
+    assert not [*tmp_path.iterdir()]
+    (tmp_path / "assets" / "lessons").mkdir(parents=True)
+    write_picture(tmp_path / "notebooks" / LESSONS[0].name, notebook)
+    [file] = (tmp_path / "assets" / "lessons").iterdir()
+    assert file.read_bytes() == picture_file(LESSONS[0]).read_bytes()
+
+
+def test_a_picture_that_is_not_there_is_named():
+    notebook = read_notebook(LESSONS[0])
+    notebook.metadata["minillama"]["picture"] = 99
+    with pytest.raises(LessonError, match="so none of the number 99"):
+        chosen_picture(LESSONS[0], notebook)
+    del notebook.metadata["minillama"]["picture"]
+    assert chosen_picture(LESSONS[0], notebook) is None
 
 
 def test_lessons_and_package_hold_the_same_definitions():

@@ -11,6 +11,7 @@ from minillama.assets import PACKAGE
 from minillama.course.carrying import carry, format_package
 from minillama.course.lessons import choose_lessons
 from minillama.course.notebooks import LessonError, execute, write_notebook
+from minillama.course.pictures import write_picture
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -46,7 +47,9 @@ def run_execute(args: argparse.Namespace) -> int:
         print(lesson.path.stem, end=" ", flush=True)
         start = time.perf_counter()
         try:
-            write_notebook(lesson.path, execute(lesson.path))
+            notebook = execute(lesson.path)
+            write_notebook(lesson.path, notebook)
+            write_picture(lesson.path, notebook)
         except LessonError as error:
             failed += 1
             print(f"failed, and stays as it was.\n\n{error}\n")
