@@ -7,6 +7,7 @@ wholly or not at all, so whoever looks sees the old or the new, never a half.
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,7 +47,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             for file in sorted(partial.rglob("*")) if partial.is_dir() else [partial]:
                 if file.is_file():
                     _force_to_disk(file)
-            os.replace(partial, path)
+            _rename(partial, path)
             _force_to_disk(path.parent)
         except OSError:
             with suppress(OSError):
@@ -84,6 +85,16 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _rename(old: Path, new: Path) -> None:
+    """Rename over an older file. Windows refuses while somebody reads that, as a dashboard may."""
+    for _ in range(20 if os.name == "nt" else 0):
+        try:
+            return os.replace(old, new)
+        except PermissionError:
+            time.sleep(0.05)
+    os.replace(old, new)
 
 
 def _force_to_disk(path: Path) -> None:

@@ -80,8 +80,19 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """Somebody asked the run to wait: a checkpoint is saved, and it goes on when they say so."""
+
+    step: int
+    folder: Path  # the run folder; `minillama.control.go_on(folder)` lets it go on
+
+
+@dataclass(frozen=True)
 class Interrupted:
-    """Ctrl-C came: a checkpoint is saved, `resume(folder)` goes on from it. The last event."""
+    """Ctrl-C came, or somebody asked for an end: a checkpoint is saved. The last event.
+
+    `resume(folder)` goes on from it.
+    """
 
     step: int
     folder: Path  # the run folder
@@ -97,4 +108,4 @@ class Finished:
     validation: Validated  # on the final set
 
 
-Event = Preparing | Started | Step | Validated | Sampled | Saved | Interrupted | Finished
+Event = Preparing | Started | Step | Validated | Sampled | Saved | Paused | Interrupted | Finished

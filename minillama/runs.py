@@ -5,20 +5,21 @@ tokenizer.model        the run's tokenizer
 data/                  the corpus as token ids, encoded once
 log.csv                one row a training step
 validation.csv         one row a validation
+samples.jsonl          what the model wrote along the way, a sample a line
 checkpoints/step-...   whole folders: model, tokenizer, optimiser, state.json
 checkpoints/latest     the name of the newest complete checkpoint
 kept/step-...          small bfloat16 models kept for looking back
 diverged-step-....npz  the batch at which training came to numbers that are none
 lock                   held, by the operating system, while somebody trains here
+status.json, control   what the run does, and what it is asked to do (see minillama.control)
+output.txt             what a training in the background printed
 """
 
 import csv
-import errno
-import os
+import json
 import re
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,19 +29,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minillama.control import CONTROL, STATUS
 from minillama.disk import (
     PARTIAL,
-    WriteError,
     read_json,
     remove,
     write_atomically,
     write_text,
     writing,
 )
+from minillama.lock import LOCK
 
 CHECKPOINTS_KEPT = 2
-LOCK = "lock"
-HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # what systems say of a lock that is taken
+OUTPUT = "output.txt"
+BEFORE_A_RUN = {LOCK, OUTPUT, CONTROL, STATUS}  # what a folder may hold where none has begun
 CHECKPOINT = re.compile("step-[0-9]{6,18}")
 
 
@@ -99,12 +101,14 @@ def read_run(folder: Path) -> dict[str, Any]:
 def check_free(folder: Path) -> None:
     """Raise ValueError unless a run can begin in this folder: nothing is there, or is in it.
 
-    What a killed attempt to write the very first file has left does not count.
+    What a killed attempt to write the very first file has left does not count, and neither does
+    what those have to say who start a training in the background.
     """
     if not folder.exists():
         return
     if not folder.is_dir() or any(
-        path.name != LOCK and not path.name.endswith(PARTIAL) for path in folder.iterdir()
+        path.name not in BEFORE_A_RUN and not path.name.endswith(PARTIAL)
+        for path in folder.iterdir()
     ):
         raise ValueError(
             f"{folder} exists and is not empty; resume the run in it, or choose another folder"
@@ -149,28 +153,28 @@ def read_log(folder: str | Path) -> RunLog:
     return RunLog(*tables)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder for this process; the system lets go of it when the process ends.
+class Sample(NamedTuple):
+    """What the model wrote after a prompt when it had learnt for so many steps."""
 
-    Raises BlockingIOError where another training holds it, WriteError where nobody could.
+    step: int
+    prompt: str
+    text: str  # with the prompt
+
+
+def read_samples(folder: str | Path) -> list[Sample]:
+    """Read `samples.jsonl` of a run folder, oldest first; a line not yet whole is left out.
+
+    Raises FileNotFoundError where the folder holds none, ValueError where it is damaged.
     """
-    with writing(folder / LOCK):
-        file = (folder / LOCK).open("a", encoding="utf-8")
-    with file:
-        try:
-            _lock(file.fileno())
-        except OSError as error:
-            if error.errno not in HELD:
-                raise WriteError(
-                    f"cannot lock {folder / LOCK} against a second training: {error.strerror}; "
-                    "choose a folder on another disk"
-                ) from error
-            raise BlockingIOError(
-                f"another training is running in {folder}; "
-                "wait for it to end, or choose another folder"
-            ) from error
-        yield
+    path = Path(folder) / "samples.jsonl"
+    *lines, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    try:
+        samples = [Sample(**json.loads(line)) for line in lines]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: it is not the samples of a run") from error
+    if not all(all(map(isinstance, sample, (int, str, str))) for sample in samples):
+        raise ValueError(f"{path} is damaged: a sample is a step and two texts")
+    return samples
 
 
 @contextmanager
@@ -187,18 +191,6 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
     if came and callable(before):
         before(*came[0])
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _checkpoints(folder: Path) -> list[Path]:

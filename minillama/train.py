@@ -4,27 +4,23 @@ Nothing here prints or draws: the command line, a notebook and a dashboard each 
 their own way, and `minillama.plots.curves.save_loss_curve(folder)` draws the curve of a run.
 """
 
-import platform
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import fields, replace
+from contextlib import closing, suppress
+from dataclasses import fields
 from pathlib import Path
 
-import torch
-
-import minillama
-from minillama import runs
-from minillama.checkpoints import keep, new_model, publish, restore, save, save_batches
-from minillama.config import ModelConfig
-from minillama.corpora import TOYTOWN, Corpus, open_corpus, read_corpus, write_corpus
-from minillama.csvlog import CsvLog
+from minillama import control, runs
+from minillama.checkpoints import keep, publish, restore, save, save_batches
+from minillama.corpora import Corpus
+from minillama.csvlog import CsvLog, JsonLog
 from minillama.data import Batch
 from minillama.disk import WriteError, write_json, writing
 from minillama.events import (
     Event,
     Finished,
     Interrupted,
+    Paused,
     Preparing,
     Sampled,
     Saved,
@@ -33,19 +29,20 @@ from minillama.events import (
     Validated,
 )
 from minillama.learn import Diverged, Training, take_step, validate, write_samples
+from minillama.lock import locked
 from minillama.machine import using_threads
-from minillama.plan import check_memory, decide
-from minillama.recipe import Plan, TrainConfig, draft
+from minillama.prepare import Opened, advising, open_asked, prepare
+from minillama.recipe import Plan, TrainConfig
 
 LOG = ("step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second")
 VALIDATION_LOG = tuple(field.name for field in fields(Validated))
-
-_Opened = tuple[Corpus, float, ModelConfig]  # with the seconds that a token of the corpus takes
+SAMPLES = tuple(field.name for field in fields(Sampled))
 
 
 def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, None]:
     """Train a model as the config says, in a new run folder; yields what happens.
 
+    `minillama.control` lets it wait, go on or stop, from any process.
     The run can be resumed whatever ends it: Ctrl-C (the last event then is `Interrupted`), closing
     this generator, kill -9. Once it has finished, its folder is a model folder too.
     Raises ValueError or an OSError, in one sentence, for input that cannot be used, Diverged (a
@@ -58,10 +55,10 @@ def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, Non
     if config.minutes is not None and config.steps is not None:
         raise ValueError("give minutes or steps, not both")
     yield Preparing("reading the corpus", 0, 1)
-    opened = _open(config)  # what is wrong with the input shows here, before a folder is made
+    opened = open_asked(config)  # what is wrong with the input shows here, before a folder is made
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with runs.locked(folder):
+    with locked(folder):
         runs.check_free(folder)  # again: another training may have come first in the meantime
         write_json(folder / "run.json", {"asked": config.to_dict()})
         yield from _run(folder, opened, began)
@@ -76,13 +73,13 @@ def resume(folder: str | Path) -> Generator[Event, None, None]:
     folder = Path(folder)
     if not (folder / "run.json").is_file():
         raise FileNotFoundError(f"there is no run in {folder} to resume; start one there")
-    with runs.locked(folder):
+    with locked(folder):
         yield from _run(folder, None, time.perf_counter())
 
 
-def _run(folder: Path, opened: _Opened | None, began: float) -> Iterator[Event]:
+def _run(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
     try:
-        yield from _sitting(folder, opened, began)
+        yield from _saying_how_it_ends(folder, _sitting(folder, opened, began))
     except WriteError as error:
         checkpoint = runs.latest_checkpoint(folder)
         if checkpoint is None:
@@ -93,19 +90,22 @@ def _run(folder: Path, opened: _Opened | None, began: float) -> Iterator[Event]:
         raise WriteError(f"{error}; {left} once that is mended") from error
 
 
-def _sitting(folder: Path, opened: _Opened | None, began: float) -> Iterator[Event]:
+def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
+    control.go_on(folder)  # what was asked of an earlier sitting is not asked of this one
+    control.say(folder, "starting")
     runs.clean(folder)
     training = None
     try:
-        plan, shape, corpus = yield from _prepare(folder, opened, began)
+        plan, shape, corpus = yield from prepare(folder, opened, began)
         training = restore(folder, plan, shape)
-        with using_threads(plan.threads), _advising(plan):
+        with using_threads(plan.threads), advising(plan):
             yield from _loop(folder, plan, training, corpus)
     except (KeyboardInterrupt, GeneratorExit) as stop:
         # Both come between steps only, so the training stands after a whole step.
         if training and training.step:
-            with _advising(plan):
+            with advising(plan):
                 publish(folder, save(folder, training, corpus.tokenizer))
+        control.say(folder, "stopped")
         if isinstance(stop, GeneratorExit):
             raise
         yield Interrupted(training.step if training else 0, folder)
@@ -120,8 +120,10 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
     with (
         closing(CsvLog(folder / "log.csv", LOG, keep_below=first + 1)) as log,
         closing(CsvLog(folder / "validation.csv", VALIDATION_LOG, keep_below=first)) as looks,
+        closing(JsonLog(folder / "samples.jsonl", SAMPLES, keep_below=first)) as samples,
     ):
         model = training.model
+        control.say(folder, "training", floor=corpus.floor)
         yield Started(folder, plan, model.config, model.n_parameters, first, corpus.floor)
         while True:
             step, finished = training.step, training.step == plan.steps
@@ -135,9 +137,13 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
                 looks.add(validated)
                 yield validated
                 for prompt, text in write_samples(training, corpus):
-                    yield Sampled(step, prompt, text)
+                    sampled = Sampled(step, prompt, text)
+                    samples.add(sampled)
+                    yield sampled
             if finished:
                 break
+            if control.asked(folder):
+                started += yield from _do_as_asked(folder, training, corpus)
 
             with runs.uninterrupted():
                 before, tokens = time.perf_counter(), training.tokens
@@ -165,20 +171,38 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
                 log.add(row)
             yield row
     publish(folder, checkpoint)
+    control.say(folder, "finished")
     yield Finished(step, folder, training.seconds, validated)
 
 
-@contextmanager
-def _advising(plan: Plan) -> Iterator[None]:
-    """Add to the news that training diverged what to try."""
+def _do_as_asked(
+    folder: Path, training: Training, corpus: Corpus
+) -> Generator[Paused, None, float]:
+    """Save and wait where the run is asked to pause; the seconds that took.
+
+    Raises KeyboardInterrupt, as Ctrl-C does, where it is asked to stop.
+    """
+    before = time.perf_counter()
+    if control.asked(folder) == "pause":
+        if training.step:
+            save(folder, training, corpus.tokenizer)
+        control.say(folder, "paused", floor=corpus.floor)
+        yield Paused(training.step, folder)
+        control.wait_while_paused(folder)
+        if control.asked(folder) != "stop":
+            control.say(folder, "training", floor=corpus.floor)
+    control.stop_if_asked(folder)
+    return time.perf_counter() - before
+
+
+def _saying_how_it_ends(folder: Path, events: Iterator[Event]) -> Iterator[Event]:
+    """The events, and in the status what went wrong, if anything does."""
     try:
-        yield
-    except Diverged as error:
-        dtype = "" if plan.dtype == "float32" else " or --dtype float32"
-        raise Diverged(
-            f"{error}; start another run with --lr below {plan.lr:g}, --warmup above {plan.warmup}"
-            f"{dtype}, since --resume would take the same steps to the same end"
-        ) from error
+        yield from events
+    except Exception as error:
+        with suppress(WriteError):  # which must not hide what it is about
+            control.say(folder, "failed", " ".join(str(error).split()) or type(error).__name__)
+        raise
 
 
 def _keep_batch(folder: Path, step: int, batch: list[Batch]) -> str:
@@ -192,54 +216,3 @@ def _keep_batch(folder: Path, step: int, batch: list[Batch]) -> str:
 def kept_steps(steps: int, count: int) -> set[int]:
     """When to keep a small model: at the last step, half of it, a quarter, ... `count` in all."""
     return {max(1, steps >> k) for k in range(count)}
-
-
-def _open(asked: TrainConfig) -> _Opened:
-    """The corpus, the seconds it takes to make a token of it, and the shape of the model for it."""
-    plan = draft(asked)
-    corpus, seconds_per_token = open_corpus(plan)
-    shape = ModelConfig.preset(plan.preset, vocab_size=corpus.tokenizer.vocab_size)
-    if plan.corpus == TOYTOWN:  # whole stories; the preset has room for them unless in characters
-        longest = max(shape.max_seq_len, plan.seq_len, int(corpus.validation.lengths.max()))
-    else:  # windows; positions that no training reaches would be useless
-        longest = plan.seq_len
-    shape = replace(shape, max_seq_len=longest)
-    check_memory(shape, plan)
-    return corpus, seconds_per_token, shape
-
-
-def _prepare(
-    folder: Path, opened: _Opened | None, began: float
-) -> Generator[Preparing, None, tuple[Plan, ModelConfig, Corpus]]:
-    """Whatever is not yet in the run folder: the decisions, in run.json, and the data."""
-    run = runs.read_run(folder)
-    asked, data = TrainConfig.from_dict(run["asked"]), folder / "data"
-    if "plan" not in run or not data.exists():
-        if opened is None:
-            yield Preparing("reading the corpus", 0, 1)
-            opened = _open(asked)
-        corpus, seconds_per_token, shape = opened
-        if "plan" not in run:
-            yield Preparing("measuring this machine", 0, 1)
-            trial = new_model(shape, asked.seed)
-            with _advising(draft(asked)):
-                plan = decide(asked, trial, corpus, seconds_per_token, began)
-            run |= {"plan": plan.to_dict(), "model": shape.to_dict()} | _versions()
-            write_json(folder / "run.json", run)
-        plan = Plan.from_dict(run["plan"])
-        for done, total in write_corpus(corpus, plan, data):
-            yield Preparing("writing stories", done, total)
-    plan, shape = Plan.from_dict(run["plan"]), ModelConfig.from_dict(run["model"])
-    check_memory(shape, plan)
-    corpus = read_corpus(data)
-    if corpus.tokenizer.vocab_size != shape.vocab_size:
-        raise ValueError(f"{folder} is damaged: its model is for another tokenizer")
-    return plan, shape, corpus
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "minillama": minillama.__version__,
-        "torch": torch.__version__,
-        "machine": platform.platform(),
-    }

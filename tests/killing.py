@@ -26,6 +26,7 @@ from minillama.train import resume, train
 
 WEIGHTS = ("model.safetensors", "optimizer.safetensors", "tokenizer.model", "config.json")
 EVERY = 4
+SAMPLES = 2  # at every look
 CLOCKS = ("seconds", "tokens_per_second")
 
 
@@ -127,6 +128,10 @@ def look(run: Path, whole: Path, expected: dict[str, list[str]]) -> tuple[str, i
             # and no step was taken beyond the one that had to be saved first
             most = step + EVERY if name == "log.csv" else step // EVERY
             assert len(ours) - 1 <= most, f"{name} has {len(ours) - 1} rows after {step} steps"
+    if (run / "samples.jsonl").exists():
+        ours, theirs = lines(run / "samples.jsonl"), lines(whole / "samples.jsonl")
+        assert ours == theirs[: len(ours)]
+        assert len(ours) >= SAMPLES * (step // EVERY - 1), f"{len(ours)} samples by step {step}"
     partial = any(path.name.endswith(".partial") for path in run.rglob("*"))
     stage = "checkpoint" if checkpoint else "data" if (run / "data").exists() else "plan"
     return stage + " and something half written" * partial, step
@@ -135,6 +140,8 @@ def look(run: Path, whole: Path, expected: dict[str, list[str]]) -> tuple[str, i
 def compare_to_the_last_bit(run: Path, whole: Path) -> None:
     for name in ("log.csv", "validation.csv"):
         assert rows(run / name) == rows(whole / name)
+    for name in ("samples.jsonl", "status.json"):
+        assert lines(run / name) == lines(whole / name)
     names, theirs = ({p.relative_to(folder) for p in folder.rglob("*")} for folder in (run, whole))
     assert names == theirs, f"{names ^ theirs} is in one alone"
     for name in names:
@@ -144,10 +151,14 @@ def compare_to_the_last_bit(run: Path, whole: Path) -> None:
 
 def rows(path: Path) -> list[list[str]]:
     """The whole lines of a log, without what a clock filled in."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines(True) if line[-1] == "\n"]
-    table = [line.rstrip("\n").split(",") for line in lines]
+    table = [line.split(",") for line in lines(path)]
     columns = [i for i, name in enumerate(table[0]) if name not in CLOCKS] if table else []
     return [[row[i] for i in columns] for row in table]
+
+
+def lines(path: Path) -> list[str]:
+    """Those of a file that are whole."""
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def digest(checkpoint: Path) -> list[str]:

@@ -106,6 +106,33 @@ def test_a_small_notebook_is_run_and_used(lab, tmp_path):
     notebook.close()
 
 
+DASHBOARD = """from minillama import widgets
+
+recipe = {"preset": "tiny", "steps": 500, "every": 20, "threads": 1, "dtype": "float32"}
+board = widgets.dashboard("runs/small", start=recipe)
+board"""
+
+
+def test_a_dashboard_is_used_and_found_again_after_a_restart_of_the_kernel(lab, tmp_path):
+    path = make(tmp_path, DASHBOARD)
+    notebook = lab(path)
+    notebook.run_all()
+    view = notebook.output_of("dashboard")
+    use_dashboard(notebook, view)
+    view.get_by_role("button", name="Continue").click()
+    notebook.expect(view.locator(".minillama-state"), "Training")
+    notebook.check()
+    notebook.close()  # and its kernel ends
+    notebook = lab(path)
+    notebook.run_all()
+    view = notebook.output_of("dashboard")
+    assert not view.get_by_role("button", name="Start").count()
+    notebook.expect(view.locator(".minillama-state"), "Training")
+    use_dashboard(notebook, view)
+    notebook.check()
+    notebook.close()
+
+
 # The lessons
 
 
@@ -181,11 +208,44 @@ def use_sliders(notebook, view):
         notebook.changes_at_once(picture, *[button.click for button in others[:2]], look=look)
 
 
+def use_dashboard(notebook, view):
+    """Start the run, or find it going on; pause it, let it go on, stop it, and move the slider."""
+    names = ("Continue", "Pause", "Stop")
+    go_on, pause, stop = (view.get_by_role("button", name=name) for name in names)
+    state, step = view.locator(".minillama-state"), view.locator(".minillama-numbers")
+    start = view.get_by_role("button", name="Start")
+    if start.count():
+        notebook.expect(state, "Nothing has been trained in .* yet")
+        notebook.changes_at_once(state, start.click)
+    elif go_on.is_enabled():
+        go_on.click()
+    height = view.bounding_box()["height"]
+    notebook.expect(state, "Training|Finished.*")
+    if state.inner_text() == "Training":
+        notebook.expect(step, r".*\b[1-9]\d* of .*")
+        notebook.changes_at_once(state, pause.click)
+        notebook.expect(state, "Paused and saved at step .*")
+        paused = step.inner_text()
+        notebook.page.wait_for_timeout(1000)
+        assert step.inner_text() == paused, "it goes on"
+        assert go_on.is_enabled() and stop.is_enabled() and pause.is_disabled()
+        go_on.click()
+        notebook.expect(state, "Training")
+        stop.click()
+        notebook.expect(state, "Stopped; saved at step .*")
+        assert view.bounding_box()["height"] == height, "the page below moves"
+    slider = view.locator(".widget-slider")
+    if not slider.locator(".noUi-target[disabled]").count():
+        places = [partial(notebook.drag, slider, share) for share in (0.0, 1.0)]
+        notebook.changes_at_once(view.locator(".minillama-samples"), *places)
+
+
 # What is done with the widget that a call in a lesson displays.
 USES = {
     "widgets.playground(": use_playground,
     "widgets.attention_explorer(": use_explorer,
     "widgets.sliders(": use_sliders,
+    "widgets.dashboard(": use_dashboard,
 }
 
 

@@ -38,6 +38,8 @@ FILES = [
     "run.json",
     "log.csv",
     "validation.csv",
+    "samples.jsonl",
+    "status.json",
     "checkpoints/latest",
     "checkpoints/step-000003/config.json",
     "checkpoints/step-000003/state.json",
@@ -65,6 +67,7 @@ def test_a_damaged_run_is_told_or_goes_on(begun, tmp_path_factory, name, damage)
         for _ in islice(events, 30):
             pass
         runs.read_log(folder)
+        runs.read_samples(folder)
     except Exception as error:
         assert_a_sentence(error)
     finally:

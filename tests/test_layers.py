@@ -14,6 +14,7 @@ PACKAGE = Path(minillama.__file__).parent
 # From the bottom up. A module imports from lines above its own, or from its own line.
 LAYERS = [
     "fields assets machine disk arrays",
+    "control lock",
     "csvlog",
     "config",
     "norm rope cache feedforward",
@@ -24,9 +25,12 @@ LAYERS = [
     "weights",
     "sampling evaluate optim interp compiled",
     "recipe runs",
+    "background",
+    "watch",
     "events corpora",
     "learn",
     "plan checkpoints",
+    "prepare",
     "train",
     "plots",
     "course",

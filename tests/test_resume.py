@@ -120,6 +120,7 @@ def finish_and_compare(folder, config, whole):
     assert isinstance(events[-1], Finished)
     for name, clocks in [("log", ["seconds", "tokens_per_second"]), ("validation", ["seconds"])]:
         assert table(folder / f"{name}.csv", clocks) == table(whole / f"{name}.csv", clocks)
+    assert (folder / "samples.jsonl").read_bytes() == (whole / "samples.jsonl").read_bytes()
     assert names(folder) == names(whole)
     for name in names(whole):
         if name.endswith((".safetensors", ".npz", ".model")):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from minillama import disk, runs
+from minillama import disk, lock, runs
 from minillama.csvlog import CsvLog
+from minillama.lock import locked
 
 
 def text(content):
@@ -168,10 +169,10 @@ def test_a_row_is_in_the_file_at_once(tmp_path):
 
 
 def test_a_locked_folder_refuses_a_second_lock(tmp_path):
-    second = runs.locked(tmp_path)
-    with runs.locked(tmp_path), pytest.raises(BlockingIOError, match="another training is running"):
+    second = locked(tmp_path)
+    with locked(tmp_path), pytest.raises(BlockingIOError, match="another training is running"):
         second.__enter__()
-    with runs.locked(tmp_path):
+    with locked(tmp_path):
         pass  # free again
 
 
@@ -179,10 +180,10 @@ def test_a_system_without_locks_is_told(tmp_path, monkeypatch):
     def no_locks(descriptor):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(runs, "_lock", no_locks)
+    monkeypatch.setattr(lock, "_lock", no_locks)
     with (
         pytest.raises(disk.WriteError, match=r"cannot lock .* choose a folder on another disk"),
-        runs.locked(tmp_path),
+        locked(tmp_path),
     ):
         pass
 

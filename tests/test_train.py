@@ -458,7 +458,7 @@ def test_ctrl_c_before_the_first_step_can_be_resumed(text_file, tmp_path, monkey
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minillama.train.decide", interrupted)
+    monkeypatch.setattr("minillama.prepare.decide", interrupted)
     assert list(train(asked(text_file), tmp_path / "run"))[-1] == Interrupted(0, tmp_path / "run")
     monkeypatch.undo()
     assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minillama.cli.shared import clock, command
+from minillama.control import CONTROL
 
 if TYPE_CHECKING:
-    from minillama.events import Event, Finished, Started, Step, Validated
+    from minillama.events import Event, Finished, Paused, Started, Step, Validated
 
 RUNS = Path("runs")
 BAR = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt}{postfix}"
@@ -130,6 +131,8 @@ def show(events: "Generator[Event]", folder: Path) -> int:
                     bar.write(validated(event) + "\n")
                 case say.Sampled():
                     bar.write(event.text + "\n")
+                case say.Paused():
+                    bar.write(paused(event) + "\n")
                 case say.Interrupted():
                     raise KeyboardInterrupt
                 case say.Finished():
@@ -157,6 +160,12 @@ def started(event: "Started") -> str:
         f"{config.dtype}{floor}\n"
         f"The run is kept in {event.folder}; Ctrl-C stops and saves it."
     )
+
+
+def paused(event: "Paused") -> str:
+    """That the run waits, and for what."""
+    file = event.folder / CONTROL
+    return f"step {event.step:,}: saved and paused; it goes on when {file} is removed"
 
 
 def stopped(folder: Path) -> str:

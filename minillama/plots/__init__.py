@@ -8,6 +8,7 @@ from minillama.plots.llama_map import llama_map
 from minillama.plots.parts import loss_bars, stacked_shares
 from minillama.plots.show import show
 from minillama.plots.tokens import token_colors
+from minillama.plots.training import training_panels
 
 __all__ = [
     "attention_map",
@@ -22,4 +23,5 @@ __all__ = [
     "show",
     "stacked_shares",
     "token_colors",
+    "training_panels",
 ]
