@@ -204,8 +204,27 @@ def use_sliders(notebook, view):
         notebook.changes_at_once(picture, *places, look=look)
         notebook.drag(slider, 0.5)  # where a choice makes a difference
     for buttons in view.locator(".widget-toggle-buttons").all():
-        others = buttons.locator("button:not(.mod-active)").all()
-        notebook.changes_at_once(picture, *[button.click for button in others[:2]], look=look)
+        other = buttons.locator("button:not(.mod-active)").first
+        notebook.changes_at_once(picture, *[other.click] * 3, look=look)
+
+
+def use_token_playground(notebook, view):
+    """Type, and see the tokens, their number, and the bytes of a rare character."""
+    text = view.get_by_role("textbox")
+    counts, pieces = (
+        view.locator(".minillama-token-counts"),
+        view.locator(".minillama-token-pieces"),
+    )
+    texts = ["a red ball", "a red ball, 12", "", "红色的球"]
+    notebook.changes_at_once(counts, *[lambda words=words: text.fill(words) for words in texts])
+    text.fill("")
+    notebook.expect(counts, "0 tokens, .*")
+    text.press_sequentially("a red ball")
+    notebook.expect(counts, r"\d+ tokens, 10 characters, 10 bytes: \d\.\d\d tokens per character")
+    notebook.expect(pieces, r"(?s)·a\s*\d+\s*·red\s*\d+\s*·ball\s*\d+.*")
+    text.fill("<b>龘")
+    notebook.expect(pieces, r"(?s).*<0xE9>.*<0xBE>.*<0x98>.*")
+    assert pieces.locator("b").count() == 0
 
 
 def use_dashboard(notebook, view):
@@ -246,6 +265,7 @@ USES = {
     "widgets.attention_explorer(": use_explorer,
     "widgets.sliders(": use_sliders,
     "widgets.dashboard(": use_dashboard,
+    "widgets.token_playground(": use_token_playground,
 }
 
 

@@ -6,6 +6,7 @@ from minillama.plots.curves import loss_curve, save_loss_curve
 from minillama.plots.decoding import computed_scores, memory_bars
 from minillama.plots.llama_map import llama_map
 from minillama.plots.parts import loss_bars, stacked_shares
+from minillama.plots.pieces import token_pieces
 from minillama.plots.show import show
 from minillama.plots.tokens import token_colors
 from minillama.plots.training import training_panels
@@ -23,5 +24,6 @@ __all__ = [
     "show",
     "stacked_shares",
     "token_colors",
+    "token_pieces",
     "training_panels",
 ]

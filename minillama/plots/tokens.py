@@ -10,11 +10,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from torch import Tensor
 
-from minillama.plots.colors import FAINT, SHADES, ink_on
-from minillama.plots.text import MISSING, as_array, drawable, fonts
-
-COLUMNS = 80  # letters in a line
-WIDTH, LINE = 8.0, 0.3  # of the picture and of a line of text, in inches
+from minillama.plots.colors import FAINT, SHADES
+from minillama.plots.pieces import LINE, WIDTH, broken_lines, write_tokens
+from minillama.plots.text import as_array, drawable
 
 
 def token_colors(
@@ -37,32 +35,12 @@ def token_colors(
         raise ValueError(f"there are {len(tokens)} tokens, but {len(values)} numbers")
     if values.size and not values.min() >= 0:
         raise ValueError(f"the numbers must be 0 or more, and one is {values.min()}")
-    lines = _lines([drawable(token) for token in tokens])
+    lines = broken_lines([drawable(token) for token in tokens])
     if ax is None:
         size = (WIDTH, LINE * len(lines) + 0.9)
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     scale = Normalize(0, top or max(values.max(initial=0), 1e-9), clip=True)
-    position = 0
-    for row, line in enumerate(lines):
-        column = 0.0
-        for name in line:
-            color = SHADES(float(scale(values[position])))[:3]
-            width = _width(name)
-            ax.barh(row, width, 0.9, left=column, color=color, edgecolor=FAINT, linewidth=0.5)
-            ax.text(
-                column + width / 2,
-                row,
-                name,
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=ink_on(color),
-                family=("DejaVu Sans Mono", *fonts()),
-            )
-            column += width
-            position += 1
-    ax.set(xlim=(-0.2, COLUMNS + 0.2), ylim=(len(lines) - 0.5, -0.5))
-    ax.axis("off")
+    write_tokens(ax, lines, [SHADES(float(scale(value)))[:3] for value in values])
     bar = ax.figure.colorbar(
         ScalarMappable(scale, SHADES), ax=ax, location="bottom", shrink=0.5, aspect=40, pad=0.04
     )
@@ -70,20 +48,3 @@ def token_colors(
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_edgecolor(FAINT)
     return ax
-
-
-def _width(name: str) -> int:
-    """Columns that a token takes: one a letter, two a Han character, and a margin."""
-    return sum(2 if ord(c) > 0x2E7F or c == MISSING else 1 for c in name) + 1
-
-
-def _lines(names: list[str]) -> list[list[str]]:
-    """The tokens broken into lines of at most COLUMNS columns."""
-    lines, used = [list[str]()], 0
-    for name in names:
-        if used + _width(name) > COLUMNS and lines[-1]:
-            lines.append([])
-            used = 0
-        lines[-1].append(name)
-        used += _width(name)
-    return lines

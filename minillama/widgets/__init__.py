@@ -4,14 +4,17 @@ from minillama.widgets.dashboard import Dashboard, dashboard
 from minillama.widgets.explorer import AttentionExplorer, attention_explorer
 from minillama.widgets.playground import Playground, playground
 from minillama.widgets.sliders import Sliders, sliders
+from minillama.widgets.token_playground import TokenPlayground, token_playground
 
 __all__ = [
     "AttentionExplorer",
     "Dashboard",
     "Playground",
     "Sliders",
+    "TokenPlayground",
     "attention_explorer",
     "dashboard",
     "playground",
     "sliders",
+    "token_playground",
 ]

@@ -1,0 +1,272 @@
+"""The checks of lesson 02's BPE on bytes: encoding, and learning the merges."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from minillama.course.checking import Check, Mistake
+from minillama.course.probing import Case, call
+
+MODULE = "course.exercises.lesson_02"
+A, B, C, D = b"abcd"
+# What a text of letters says in merges: the ids 256, 257 and so on are made in this order.
+ABC = {(A, B): 256, (256, C): 257, (B, C): 258}
+LATE = {(B, C): 256, (A, B): 257}
+TWICE = {(A, A): 256, (256, 256): 257}
+ROUND = """        best = min(known, key=merges.get)
+        merged = ids[:1]
+        for i in ids[1:]:
+            if (merged[-1], i) == best:
+                merged[-1] = merges[best]
+            else:
+                merged.append(i)
+        ids = merged"""
+PLACE = "        i = next(i for i, pair in enumerate(pairwise(ids)) if pair == best)\n"
+
+encode_bytes = Check(
+    "encode_bytes",
+    MODULE,
+    hints={
+        "encode_bytes": "Of the pairs that stand in the text and in merges, which has the least "
+        "new id? Merge it everywhere, and look again.",
+    },
+    mistakes=(
+        Mistake(
+            "text-order",
+            "The first pair in the text that can be merged is merged. The order is that of "
+            "learning: the pair with the least new id goes first, wherever it stands.",
+            {ROUND: "        best = known[0]\n" + PLACE
+             + "        ids = [*ids[:i], merges[best], *ids[i + 2 :]]"},
+        ),
+        Mistake(
+            "newest-first",
+            "The pair that was learnt last goes first. It was learnt when the earlier merges had "
+            "been made already: the least new id goes first.",
+            {"min(known": "max(known"},
+        ),
+        Mistake(
+            "most-frequent-first",
+            "The pair that is most frequent in this text goes first. What is frequent was counted "
+            "in training; now the order is fixed, the least new id first.",
+            {"min(known, key=merges.get)": "max(known, key=known.count)"},
+        ),
+        Mistake(
+            "one-pass",
+            "The text is gone through once. A merge makes new neighbours, which may be merged in "
+            "turn: look again until no pair is in merges.",
+            {"        ids = merged": "        return merged"},
+        ),
+        Mistake(
+            "first-occurrence-only",
+            "Each pair is merged where it stands first and nowhere else. Merge it everywhere "
+            "before going on.",
+            {"    while True:": "    merges = dict(merges)\n    while True:",
+             ROUND: "        best = min(known, key=merges.get)\n" + PLACE
+             + "        ids = [*ids[:i], merges.pop(best), *ids[i + 2 :]]"},
+        ),
+        Mistake(
+            "overlap",
+            "Merges overlap: in aaa, the middle a is used twice. Once a symbol is part of a merge "
+            "it is gone: go on behind it.",
+            {ROUND: "        best = min(known, key=merges.get)\n"
+                    "        places = [i for i, pair in enumerate(pairwise(ids)) if pair == best]\n"
+                    "        gone = {i + 1 for i in places} - set(places)\n"
+                    "        ids = [merges[best] if i in places else old\n"
+                    "               for i, old in enumerate(ids) if i not in gone]"},
+        ),
+        Mistake(
+            "from-the-right",
+            "The text is merged from its end: aaa becomes a, aa. Go from left to right; training "
+            "did, so the model has met the text cut in no other way.",
+            {"merged = ids[:1]": "merged = ids[-1:]",
+             "for i in ids[1:]:": "for i in ids[-2::-1]:",
+             "(merged[-1], i) == best": "(i, merged[-1]) == best",
+             "ids = merged": "ids = merged[::-1]"},
+        ),
+        Mistake(
+            "characters",
+            "It starts from characters, by their numbers in Unicode. 小 is 23567 there, which is "
+            "no byte: start from text.encode().",
+            {"list(text.encode())": "list(map(ord, text))"},
+        ),
+        Mistake(
+            "second-kept",
+            "The second symbol of a merged pair is still there. The new one stands for both.",
+            {"merged[-1] = merges[best]":
+             "merged[-1] = merges[best]\n                merged.append(i)\n"
+             "                merges = {k: v for k, v in merges.items() if k != best}"},
+        ),
+        Mistake(
+            "not-merged",
+            "These are the bytes, not merged.",
+            {"if not known:": "if known or not known:"},
+        ),
+    ),
+)  # fmt: skip
+
+
+def _encodes(f: Any, text: str, merges: dict[tuple[int, int], int], right: list[int]) -> Case:
+    return Case(call(f, text, dict(merges)), right, f"the text {text!r} and merges {merges}")
+
+
+@encode_bytes.probe("a pair is merged wherever it stands, and then the new pairs")
+def encode_small(f: Any) -> Iterator[Case]:
+    yield _encodes(f, "abd", ABC, [256, D])
+    yield _encodes(f, "abdab", ABC, [256, D, 256])
+    yield _encodes(f, "dabcab", ABC, [D, 257, 256])
+
+
+@encode_bytes.probe("what was learnt first is merged first")
+def encode_order(f: Any) -> Iterator[Case]:
+    yield _encodes(f, "abc", LATE, [A, 256])
+    yield _encodes(f, "abcbc", LATE, [A, 256, 256])
+    yield _encodes(f, "abcabab", LATE, [A, 256, 257, 257])
+
+
+@encode_bytes.probe("in aaa the first two are merged")
+def encode_overlap(f: Any) -> Iterator[Case]:
+    yield _encodes(f, "aaa", TWICE, [256, A])
+    yield _encodes(f, "aaaaa", TWICE, [257, A])
+    yield _encodes(f, "aaaaaaa", TWICE, [257, 256, A])
+
+
+@encode_bytes.probe("it begins with bytes, and no text is too short")
+def encode_any(f: Any) -> Iterator[Case]:
+    yield _encodes(f, "小a小", {(0xE5, 0xB0): 256}, [256, 0x8F, A, 256, 0x8F])
+    yield _encodes(f, "dd", ABC, [D, D])
+    yield _encodes(f, "a", ABC, [A])
+    yield _encodes(f, "", ABC, [])
+
+
+LOOP = """        counts = Counter(pairwise(ids))
+        best = max(counts, key=lambda pair: counts[pair])
+"""
+
+train_bytes = Check(
+    "train_bytes",
+    MODULE,
+    hints={
+        "train_bytes": "Count the pairs of neighbours, take the most frequent, write it into "
+        "merges, merge it in the ids, and count again.",
+    },
+    mistakes=(
+        Mistake(
+            "counted-once",
+            "The pairs are counted once, at the beginning. After a merge there are other pairs: "
+            "count again each time.",
+            {"    for new":
+             "    first = [pair for pair, _ in Counter(pairwise(ids)).most_common()]\n"
+             "    for new",
+             "len(ids) < 2": "new - 256 >= len(first)",
+             LOOP: "        best = first[new - 256]\n",
+             "        ids = encode_bytes(text, merges)\n": ""},
+        ),
+        Mistake(
+            "last-of-equals",
+            "Of pairs that are as frequent the last is taken. Any rule would do, so long as it is "
+            "always the same; here it is the first in the text, which max() gives when the counts "
+            "are in that order.",
+            {"max(counts,": "max(reversed(counts),"},
+        ),
+        Mistake(
+            "least-of-equals",
+            "Of pairs that are as frequent the one with the smallest ids is taken. That is a good "
+            "rule, but the docstring names another: the first in the text.",
+            {"max(counts, key=lambda pair: counts[pair])":
+             "min(counts, key=lambda pair: (-counts[pair], pair))"},
+        ),
+        Mistake(
+            "greatest-of-equals",
+            "Of pairs that are as frequent the one with the largest ids is taken, as max() does "
+            "when it compares (count, pair). Here it is the first in the text: compare the counts "
+            "alone.",
+            {": counts[pair])": ": (counts[pair], pair))"},
+        ),
+        Mistake(
+            "least-frequent",
+            "The least frequent pair is merged. That shortens the text least.",
+            {"max(counts": "min(counts"},
+        ),
+        Mistake(
+            "ids-too-small",
+            "New ids begin below 256, where the bytes are. Bytes have 0 to 255.",
+            {"range(256, 256 + n_merges)": "range(255, 255 + n_merges)"},
+        ),
+        Mistake(
+            "ids-too-large",
+            "New ids begin above 256. There are 256 bytes, 0 to 255, so the first free id is 256.",
+            {"range(256, 256 + n_merges)": "range(257, 257 + n_merges)"},
+        ),
+        Mistake(
+            "characters",
+            "It starts from characters, by their numbers in Unicode. Start from text.encode().",
+            {"list(text.encode())": "list(map(ord, text))",
+             "        ids = encode_bytes(text, merges)\n":
+             "        merged = []\n        for i in ids:\n"
+             "            if merged and (merged[-1], i) == best:\n"
+             "                merged[-1] = merges[best]\n"
+             "            else:\n                merged.append(i)\n        ids = merged\n"},
+        ),
+        Mistake(
+            "does-not-stop",
+            "It does not stop when a single id is left: there are no pairs then, and no most "
+            "frequent one.",
+            {"len(ids) < 2": "not n_merges"},
+        ),
+        Mistake(
+            "one-too-many",
+            "There is one merge more than asked for.",
+            {"256 + n_merges": "257 + n_merges"},
+        ),
+        Mistake(
+            "stops-at-once",
+            "It stops where no pair occurs twice. The docstring says to go on until a single id is "
+            "left.",
+            {"        merges[best] = new": "        if counts[best] < 2:\n            break\n"
+             "        merges[best] = new"},
+        ),
+        Mistake(
+            "wrong-way-round",
+            "The dictionary is from new ids to pairs. Encoding looks pairs up: {pair: new id}.",
+            {"    return merges": "    return {new: pair for pair, new in merges.items()}"},
+        ),
+    ),
+)  # fmt: skip
+
+
+def learnt(text: str, n_merges: int) -> dict[tuple[int, int], int]:
+    """The merges by another way: a letter for each id, and Python's own str.replace."""
+    letters = "".join(map(chr, text.encode()))
+    merges: dict[tuple[int, int], int] = {}
+    while len(merges) < n_merges and len(letters) > 1:
+        pairs = [letters[i : i + 2] for i in range(len(letters) - 1)]
+        best = max(pairs, key=pairs.count)
+        merges[ord(best[0]), ord(best[1])] = new = 256 + len(merges)
+        letters = letters.replace(best, chr(new))
+    return merges
+
+
+@train_bytes.probe("the most frequent pair is merged, then that of what has become")
+def train_small(f: Any) -> Iterator[Case]:
+    right = {(B, C): 256, (A, 256): 257}
+    yield Case(call(f, "dabcabcdbc", 1), {(B, C): 256}, "the text 'dabcabcdbc' and 1 merge")
+    yield Case(call(f, "dabcabcdbc", 2), right, "the text 'dabcabcdbc' and 2 merges")
+
+
+@train_bytes.probe("of pairs that are as frequent, the first in the text")
+def train_ties(f: Any) -> Iterator[Case]:
+    right = {(D, A): 256}
+    yield Case(call(f, "dacbdacb", 1), right, "the text 'dacbdacb' and 1 merge")
+    right = {(B, C): 256}
+    yield Case(call(f, "bcdabcda", 1), right, "the text 'bcdabcda' and 1 merge")
+
+
+@train_bytes.probe("it stops when a single id is left")
+def train_short(f: Any) -> Iterator[Case]:
+    yield Case(call(f, "ab", 5), {(A, B): 256}, "the text 'ab' and 5 merges")
+    yield Case(call(f, "aaaa", 5), {(A, A): 256, (256, 256): 257}, "the text 'aaaa' and 5 merges")
+
+
+@train_bytes.probe("a longer text, in two scripts")
+def train_long(f: Any) -> Iterator[Case]:
+    text = "the cat sat on the mat, that cat. 小猫和小狗看见小猫。"
+    yield Case(call(f, text, 20), learnt(text, 20), f"the text {text!r} and 20 merges")
