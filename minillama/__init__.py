@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+    from minillama.beam import beam_search
     from minillama.cache import KVCache
     from minillama.config import ModelConfig, RopeScaling
     from minillama.model import Llama
@@ -21,6 +22,7 @@ __all__ = [
     "ModelConfig",
     "RopeScaling",
     "Tokenizer",
+    "beam_search",
     "generate",
     "generate_batch",
     "load",
@@ -34,6 +36,7 @@ _HOMES = {
     "ModelConfig": "config",
     "RopeScaling": "config",
     "Tokenizer": "tokenizer",
+    "beam_search": "beam",
     "generate": "sampling",
     "generate_batch": "sampling",
 }

@@ -18,9 +18,10 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
-        # A mean of squares loses too much in bfloat16's 8 bits, so it is taken in float32. The
-        # result is rounded before the weight is applied, not after: published checkpoints were
-        # trained with exactly this order, and the other one differs in the last bit.
+        # The squares are taken in float32: float16 has no room for that of 256, and bfloat16 would
+        # round their mean to 8 bits. The result is rounded before the weight is applied, not after:
+        # published checkpoints were trained with exactly this order, and the other one differs in
+        # the last bit.
         wide = x.float()
         wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
         return wide.type_as(x) * self.weight

@@ -259,10 +259,37 @@ def use_dashboard(notebook, view):
         notebook.changes_at_once(view.locator(".minillama-samples"), *places)
 
 
+def use_distribution(notebook, view):
+    """Type a text, drag a slider, take a token, draw one, and undo both."""
+    prompt, read = view.get_by_label("prompt"), view.locator(".minillama-read")
+    bars, note = view.locator(".minillama-bars").first, view.locator(".minillama-note")
+    look = "element => element.innerHTML"
+    texts = ["Mia had a", "从前", "Mia had a"]
+    notebook.changes_at_once(read, *[partial(prompt.fill, text) for text in texts])
+    notebook.expect(read, "Mia had a …")
+
+    warmth = view.locator(".widget-slider", has_text="temperature")
+    places = [partial(notebook.drag, warmth, share) for share in (0.9, 0.3)]
+    notebook.changes_at_once(bars, *places, look=look)
+    notebook.drag(warmth, 0.0)
+    notebook.expect(note, r"(?s).*\b1 of [\d,]+ tokens.*")
+
+    taken = view.locator(".minillama-take").nth(1)
+    word = taken.inner_text().strip("·")
+    notebook.changes_at_once(read, taken.click)
+    notebook.expect(read, f"Mia had a ?{re.escape(word)} …")
+    undo = view.get_by_role("button", name="Undo")
+    notebook.changes_at_once(read, view.get_by_role("button", name="Draw one").click)
+    notebook.changes_at_once(read, undo.click, undo.click)
+    notebook.expect(read, "Mia had a …")
+    assert undo.is_disabled()
+
+
 # What is done with the widget that a call in a lesson displays.
 USES = {
     "widgets.playground(": use_playground,
     "widgets.attention_explorer(": use_explorer,
+    "widgets.distribution_explorer(": use_distribution,
     "widgets.sliders(": use_sliders,
     "widgets.dashboard(": use_dashboard,
     "widgets.token_playground(": use_token_playground,

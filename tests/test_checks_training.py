@@ -810,16 +810,133 @@ def equals_in_any_order(logits, top_p):
     return shifted_mask(logits[:, order], top_p)[:, order.argsort()]
 
 
+# apply_min_p and apply_no_repeat_ngram
+
+
+@answers("apply_min_p")
+def by_logits(logits, min_p):
+    limit = logits.amax(-1, keepdim=True) + math.log(min_p)
+    return torch.where(logits >= limit - 1e-9, logits, -math.inf)
+
+
+@answers("apply_min_p")
+def row_by_row(logits, min_p):
+    out = logits.clone()
+    for row in out:
+        p = torch.softmax(row, 0)
+        row[p / p.max() < min_p] = -float("inf")
+    return out
+
+
+@answers("apply_min_p", "absolute")
+def epsilon_sampling(logits, min_p):
+    return torch.where(logits.softmax(-1) >= min_p, logits, -torch.inf)
+
+
+@answers("apply_min_p", "logits-compared")
+def share_of_the_logit(logits, min_p):
+    return logits.masked_fill(logits < logits.max(-1, keepdim=True)[0] * min_p, float("-inf"))
+
+
+@answers("apply_min_p", "over-the-batch")
+def largest_of_all(logits, min_p):
+    p = logits.softmax(-1)
+    return logits.masked_fill(p < min_p * p.max(), float("-inf"))
+
+
+@answers("apply_min_p", "probabilities-cut")
+def zeroes_probabilities(logits, min_p):
+    p = logits.softmax(-1)
+    return p * (p >= min_p * p.max(-1, keepdim=True).values)
+
+
+@answers("apply_min_p", "in-place")
+def writes_into_them(logits, min_p):
+    p = logits.softmax(-1)
+    logits[p < min_p * p.amax(-1, keepdim=True)] = -math.inf
+    return logits
+
+
+@answers("apply_no_repeat_ngram")
+def by_pairs_of_slices(logits, texts, size):
+    """With a table of what followed each beginning, as transformers does."""
+    out = logits.clone()
+    for row, text in zip(out, texts, strict=True):
+        followers = {}
+        for gram in zip(*[text[i:] for i in range(size)], strict=False):
+            followers.setdefault(gram[:-1], set()).add(gram[-1])
+        banned = followers.get(tuple(text[len(text) - size + 1 :]), set())
+        if len(banned) < len(row):
+            row[list(banned)] = -math.inf
+    return out
+
+
+@answers("apply_no_repeat_ngram")
+def tries_each_token(logits, texts, size):
+    out = logits.clone()
+    for b, text in enumerate(texts):
+        grams = [text[i : i + size] for i in range(len(text)) if i + size <= len(text)]
+        bad = [t for t in range(logits.shape[1]) if [*text, t][-size:] in grams]
+        if len(bad) < logits.shape[1]:
+            out[b, bad] = float("-inf")
+    return out
+
+
+@answers("apply_no_repeat_ngram", "nothing-left")
+def tries_each_token_without_mercy(logits, texts, size):
+    out = logits.clone()
+    for b, text in enumerate(texts):
+        grams = [text[i : i + size] for i in range(len(text)) if i + size <= len(text)]
+        out[b, [t for t in range(logits.shape[1]) if [*text, t][-size:] in grams]] = -math.inf
+    return out
+
+
+@answers("apply_no_repeat_ngram", "all-tokens-of-the-text")
+def nothing_twice(logits, texts, size):
+    out = logits.clone()
+    for row, text in zip(out, texts, strict=True):
+        if len(text) >= size and len(set(text)) < len(row):
+            row[text] = -math.inf
+    return out
+
+
+@answers("apply_no_repeat_ngram", "minus-nothing")
+def negative_index(logits, texts, size):
+    """text[-(size - 1):] is the whole text for size = 1."""
+    out = logits.clone()
+    for row, text in zip(out, texts, strict=True):
+        latest = text[-(size - 1) :]
+        for i in range(len(text) - size + 1):
+            if text[i : i + size - 1] == latest:
+                row[text[i + size - 1]] = -math.inf
+    return out
+
+
 # next_token_probabilities
+
+
+def seen_in(texts, logits):
+    return torch.tensor([[i in text for i in range(logits.shape[1])] for text in texts])
 
 
 def in_order(*names):
     """All options of next_token_probabilities by simple means, in some order."""
 
-    def changed(logits, seen, temperature=1.0, top_k=0, top_p=1.0, repetition_penalty=1.0):
+    def changed(
+        logits,
+        texts,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        min_p=0.0,
+        repetition_penalty=1.0,
+        no_repeat_ngram=0,
+    ):
         for name in names:
             if name == "penalty":
-                logits = by_masks(logits, seen, repetition_penalty)
+                logits = by_masks(logits, seen_in(texts, logits), repetition_penalty)
+            elif name == "ban" and no_repeat_ngram:
+                logits = by_pairs_of_slices(logits, texts, no_repeat_ngram)
             elif name == "greedy" and temperature == 0:
                 return torch.eye(logits.shape[1], dtype=logits.dtype)[logits.argmax(-1)]
             elif name == "temperature":
@@ -830,6 +947,8 @@ def in_order(*names):
                 logits = by_sorting(logits, top_k)
             elif name == "top-p":
                 logits = shifted_mask(logits, top_p)
+            elif name == "min-p" and min_p:
+                logits = by_logits(logits, min_p)
         weights = (logits - logits.amax(-1, keepdim=True)).exp()
         return weights / weights.sum(-1, keepdim=True)
 
@@ -837,17 +956,24 @@ def in_order(*names):
 
 
 for names, mistake in {
-    "penalty, greedy, temperature, top-k, top-p": None,
-    "penalty, greedy, top-k, temperature, top-p": None,  # top-k keeps the same at any temperature
-    "penalty, greedy, top-k, top-p, temperature": "temperature-after-top-p",
-    "penalty, greedy, temperature, top-p, top-k": "top-p-before-top-k",
-    "penalty, greedy, top-p, top-k, temperature": "top-p-first",
-    "greedy, temperature, top-k, top-p, penalty": "penalty-last",
-    "greedy, penalty, temperature, top-k, top-p": "greedy-before-penalty",
-    "penalty, small temperature, top-k, top-p": "greedy-by-small-temperature",
-    "penalty, temperature, top-k, top-p": "no-greedy",
-    "penalty, greedy, temperature, top-k": "top-p-not-used",
-    "greedy, temperature, top-k, top-p": "penalty-not-used",
+    "penalty, ban, greedy, temperature, top-k, top-p, min-p": None,
+    "ban, penalty, greedy, temperature, top-k, top-p, min-p": None,  # the ban is as infinite
+    "penalty, ban, greedy, top-k, temperature, top-p, min-p": None,  # top-k keeps the same
+    "penalty, ban, greedy, top-k, top-p, temperature, min-p": "temperature-after-top-p",
+    "penalty, ban, greedy, temperature, top-p, top-k, min-p": "top-p-before-top-k",
+    "penalty, ban, greedy, top-p, top-k, temperature, min-p": "top-p-first",
+    "penalty, ban, greedy, temperature, top-k, min-p, top-p": "min-p-before-top-p",
+    "penalty, ban, greedy, min-p, temperature, top-k, top-p": "min-p-before-temperature",
+    "ban, greedy, temperature, top-k, top-p, min-p, penalty": "penalty-last",
+    "ban, greedy, penalty, temperature, top-k, top-p, min-p": "greedy-before-penalty",
+    "penalty, greedy, ban, temperature, top-k, top-p, min-p": "greedy-before-ban",
+    "penalty, greedy, temperature, top-k, top-p, min-p, ban": "ban-last",
+    "penalty, ban, small temperature, top-k, top-p, min-p": "greedy-by-small-temperature",
+    "penalty, ban, temperature, top-k, top-p, min-p": "no-greedy",
+    "penalty, ban, greedy, temperature, top-k, min-p": "top-p-not-used",
+    "penalty, ban, greedy, temperature, top-k, top-p": "min-p-not-used",
+    "penalty, greedy, temperature, top-k, top-p, min-p": "ban-not-used",
+    "ban, greedy, temperature, top-k, top-p, min-p": "penalty-not-used",
 }.items():
     answer = in_order(*names.split(", "))
     answer.__name__ = names
@@ -855,19 +981,26 @@ for names, mistake in {
 
 
 @answers("next_token_probabilities", "greedy-gives-ids")
-def ids_for_greedy(logits, seen, temperature=1.0, **options):
+def ids_for_greedy(logits, texts, temperature=1.0, no_repeat_ngram=0, **options):
     if temperature == 0:
-        return by_masks(logits, seen, options.get("repetition_penalty", 1.0)).argmax(-1)
-    right = in_order("penalty", "temperature", "top-k", "top-p")
-    return right(logits, seen, temperature, **options)
+        penalty = options.get("repetition_penalty", 1.0)
+        logits = by_masks(logits, seen_in(texts, logits), penalty)
+        if no_repeat_ngram:
+            logits = by_pairs_of_slices(logits, texts, no_repeat_ngram)
+        return logits.argmax(-1)
+    right = in_order("penalty", "ban", "temperature", "top-k", "top-p", "min-p")
+    return right(logits, texts, temperature, no_repeat_ngram=no_repeat_ngram, **options)
 
 
 @answers("next_token_probabilities", "logits-given")
-def forgets_softmax(logits, seen, temperature=1, top_k=0, top_p=1, repetition_penalty=1):
-    logits = by_masks(logits, seen, repetition_penalty)
+def forgets_softmax(logits, texts, temperature=1, top_k=0, top_p=1, min_p=0, **options):
+    logits = by_masks(logits, seen_in(texts, logits), options.get("repetition_penalty", 1))
+    if options.get("no_repeat_ngram"):
+        logits = by_pairs_of_slices(logits, texts, options["no_repeat_ngram"])
     if temperature == 0:
         return (torch.arange(logits.shape[1]) == logits.argmax(-1)[:, None]).to(logits)
-    return shifted_mask(by_sorting(logits / temperature, top_k or logits.shape[1]), top_p)
+    logits = shifted_mask(by_sorting(logits / temperature, top_k or logits.shape[1]), top_p)
+    return by_logits(logits, min_p) if min_p else logits
 
 
 # draw

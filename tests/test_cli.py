@@ -264,6 +264,16 @@ def test_generate_goes_on_from_the_prompt(capsys, model):
     assert text == tokenizer.decode([*prompt, *tokens]) + "\n"
 
 
+def test_generate_hands_its_settings_on(capsys, model):
+    loaded, tokenizer = minillama.load(model)
+    options = {"temperature": 1.5, "top_k": 30, "top_p": 0.9, "min_p": 0.05}
+    options |= {"repetition_penalty": 1.2, "no_repeat_ngram": 2, "max_new_tokens": 20, "seed": 3}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    prompt = [tokenizer.bos_id]
+    tokens = minillama.generate(loaded, prompt, stop={tokenizer.eos_id}, **options)
+    assert run(capsys, "generate --model", model, *words) == tokenizer.decode(tokens) + "\n"
+
+
 def test_samples_differ_and_stop_where_told(capsys, model):
     line = "generate --max-new-tokens 30 --seed 3 --samples 2 --model"
     first, second = run(capsys, line, model).removesuffix("\n").split("\n\n")
@@ -292,7 +302,9 @@ def test_until_holds_back_no_more_than_it_must():
         ("--top-p 0", {"top_p": 0.0}),
         ("--top-p 1.5", {"top_p": 1.5}),
         ("--top-k -5", {"top_k": -5}),
+        ("--min-p 2", {"min_p": 2.0}),
         ("--repetition-penalty 0", {"repetition_penalty": 0.0}),
+        ("--no-repeat-ngram -1", {"no_repeat_ngram": -1}),
         ("--prompt " + "x" * 2000, {}),
     ],
 )

@@ -1,9 +1,13 @@
+import dataclasses
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 from transformers import (
     LlamaForCausalLM,
+    MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
@@ -12,20 +16,22 @@ from transformers import (
 
 from minillama.config import ModelConfig
 from minillama.model import Llama
-from minillama.sampling import (
+from minillama.sampling import generate, generate_batch
+from minillama.transforms import (
+    apply_min_p,
+    apply_no_repeat_ngram,
     apply_repetition_penalty,
     apply_temperature,
     apply_top_k,
     apply_top_p,
     draw,
-    generate,
-    generate_batch,
     next_token_probabilities,
 )
 
 CONFIG = ModelConfig(
     dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=48, vocab_size=61, max_seq_len=40
 )
+NAMES = {"no_repeat_ngram": "no_repeat_ngram_size"}  # what transformers calls differently
 PROMPTS = [[1, 5, 9, 5], [1], [1, 7, 7, 8, 9, 10, 60], [1, 2]]
 OPTIONS = [
     {"temperature": 0},
@@ -33,8 +39,18 @@ OPTIONS = [
     {"temperature": 0.7},
     {"top_k": 5},
     {"top_p": 0.6},
+    {"min_p": 0.2},
     {"repetition_penalty": 1.3},
-    {"temperature": 1.5, "top_k": 20, "top_p": 0.9, "repetition_penalty": 0.8},
+    {"no_repeat_ngram": 2},
+    {"temperature": 0, "no_repeat_ngram": 1},
+    {
+        "temperature": 1.5,
+        "top_k": 20,
+        "top_p": 0.9,
+        "min_p": 0.05,
+        "repetition_penalty": 0.8,
+        "no_repeat_ngram": 3,
+    },
 ]
 
 
@@ -69,17 +85,27 @@ def test_transforms_agree_with_transformers():
         assert torch.equal(apply_top_k(logits, k), TopKLogitsWarper(k)(tokens, logits))
     for p in [0.01, 0.5, 0.9, 0.999]:
         assert torch.equal(apply_top_p(logits, p), TopPLogitsWarper(p)(tokens, logits))
+        assert torch.equal(apply_min_p(logits, p), MinPLogitsWarper(p)(tokens, logits))
+    texts = torch.randint(4, (20, 30))
+    for size in [1, 2, 3, 5]:
+        ours = apply_no_repeat_ngram(logits, texts.tolist(), size)
+        assert torch.equal(ours, NoRepeatNGramLogitsProcessor(size)(texts, logits))
 
 
-@pytest.mark.parametrize("options", OPTIONS[1:])
-def test_the_order_is_that_of_transformers(options):
+@pytest.mark.parametrize("options", [o for o in OPTIONS if o.get("temperature") != 0])
+def test_the_order_is_that_of_transformers(options, model, tmp_path):
+    """Theirs are lined up by `generate` itself, from a config with the options of that name."""
     logits, tokens = 3 * torch.randn(20, 50), torch.randint(50, (20, 8))
-    theirs = their_penalty(logits, tokens, options.get("repetition_penalty", 1.0))
-    theirs = TemperatureLogitsWarper(options.get("temperature", 1.0))(tokens, theirs)
-    theirs = TopKLogitsWarper(options.get("top_k", 50))(tokens, theirs)
-    theirs = TopPLogitsWarper(options.get("top_p", 1.0))(tokens, theirs).softmax(-1)
-    ours = next_token_probabilities(logits, seen_mask(tokens, 50), **options)
-    torch.testing.assert_close(ours, theirs)
+    model.save_pretrained(tmp_path, format="hf")
+    theirs = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    config = theirs.generation_config
+    config.update(do_sample=True, top_k=0, eos_token_id=None)
+    config.update(**{NAMES.get(name, name): value for name, value in options.items()})
+    theirs._prepare_special_tokens(config, kwargs_has_attention_mask=True)
+    processors = theirs._get_logits_processor(config, input_ids_seq_length=8)
+    expected = processors(tokens, logits.clone()).softmax(-1)
+    ours = next_token_probabilities(logits, tokens.tolist(), **options)
+    torch.testing.assert_close(ours, expected)
 
 
 # Drawing
@@ -112,10 +138,9 @@ def naive(model, tokens, n, seed, **options):
     for _ in range(n):
         with torch.no_grad():
             logits = model(torch.tensor([tokens]))[:, -1].double()
-        seen = torch.tensor([[i in tokens for i in range(CONFIG.vocab_size)]])
         point = torch.rand(1, generator=generator, dtype=torch.float64).item()
         token = 0
-        for probability in next_token_probabilities(logits, seen, **options)[0].tolist():
+        for probability in next_token_probabilities(logits, [tokens], **options)[0].tolist():
             point -= probability
             if point < 0:
                 break
@@ -139,8 +164,8 @@ def test_a_row_of_a_batch_is_what_its_prompt_gives_alone(model, options):
         assert [step[row] for step in steps] == alone
 
 
-@pytest.mark.parametrize("penalty", [1.0, 1.5])
-def test_greedy_is_what_transformers_generates(model, tmp_path, penalty):
+@pytest.mark.parametrize(("penalty", "ngram"), [(1.0, 0), (1.5, 0), (1.0, 2), (1.2, 3)])
+def test_greedy_is_what_transformers_generates(model, tmp_path, penalty, ngram):
     model.save_pretrained(tmp_path, format="hf")
     theirs = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     for prompt in PROMPTS:
@@ -150,11 +175,24 @@ def test_greedy_is_what_transformers_generates(model, tmp_path, penalty):
             do_sample=False,
             max_new_tokens=30,
             repetition_penalty=penalty,
+            no_repeat_ngram_size=ngram,
             eos_token_id=None,
             pad_token_id=0,
         )
-        options = {"temperature": 0, "repetition_penalty": penalty, "max_new_tokens": 30}
+        options = {"temperature": 0, "repetition_penalty": penalty, "no_repeat_ngram": ngram}
+        options["max_new_tokens"] = 30
         assert list(generate(model, prompt, **options)) == output[0, len(prompt) :].tolist()
+
+
+def test_no_sequence_comes_twice_and_generation_goes_on_where_none_is_new(model):
+    options = {"temperature": 0, "no_repeat_ngram": 2}
+    text = [1, *generate(model, [1], **options)]
+    pairs = list(pairwise(text))
+    assert len({*pairs}) == len(pairs)
+    free = [1, *generate(model, [1], temperature=0)]
+    assert len({*pairwise(free)}) < len(pairs)
+    few = Llama(dataclasses.replace(CONFIG, vocab_size=5))  # five tokens cannot make forty
+    assert len(list(generate(few, [1], no_repeat_ngram=1, seed=0))) == 39
 
 
 def test_tokens_are_as_frequent_as_the_model_finds_them_probable(model):
@@ -226,6 +264,9 @@ def test_generation_ends_at_the_limits(model):
         ({"top_p": 0.0}, "top_p must be above 0 and at most 1"),
         ({"top_p": 1.1}, "top_p must be above 0 and at most 1"),
         ({"top_k": -1}, "top_k must be 0"),
+        ({"min_p": -0.1}, r"min_p must be from 0 \(all tokens\) to 1, not -0.1"),
+        ({"min_p": 1.1}, "min_p must be from 0"),
+        ({"no_repeat_ngram": -1}, r"no_repeat_ngram must be 0 \(any may repeat\) or more"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),
         ({"max_new_tokens": -1}, "max_new_tokens must be 0 or more"),
         ({"tokens": []}, "the prompt is empty"),

@@ -1034,8 +1034,8 @@ def test_real_lessons_can_be_built_whole(lesson, tmp_path, monkeypatch):
                 kernel.run(f"%%build {build.module}\n{build.source}")
                 assert kernel.error is None
                 there = parts(package(folder, build.module))
-                assert {name: there[name].yours for name in build.definitions} == dict.fromkeys(
-                    build.definitions, True
-                )
+                # What has no check is given: a constant, or a line around PyTorch's own.
+                made = [name for name in build.definitions if name in CHECKS]
+                assert {name: there[name].yours for name in made} == dict.fromkeys(made, True)
         finally:
             leave()

@@ -33,8 +33,16 @@ def add(subparsers: Any) -> None:
         help="choose among the likeliest that make up the probability P (1: all)",
     )  # fmt: skip
     parser.add_argument(
+        "--min-p", type=float, default=0.0, metavar="P",
+        help="choose among those at least P times as likely as the likeliest (0: all)",
+    )  # fmt: skip
+    parser.add_argument(
         "--repetition-penalty", type=float, default=1.0, metavar="R",
         help="above 1 makes tokens that were already used less likely (1: off)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-repeat-ngram", type=int, default=0, metavar="N",
+        help="let no sequence of N tokens come a second time (0: any may)",
     )  # fmt: skip
     parser.add_argument(
         "--stop", action="append", default=[], metavar="TEXT",
@@ -73,7 +81,9 @@ def run(args: argparse.Namespace) -> None:
             temperature=args.temperature,
             top_k=args.top_k,
             top_p=args.top_p,
+            min_p=args.min_p,
             repetition_penalty=args.repetition_penalty,
+            no_repeat_ngram=args.no_repeat_ngram,
             stop={tokenizer.eos_id},
             seed=None if args.seed is None else args.seed + n,
         )

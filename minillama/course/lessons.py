@@ -14,7 +14,9 @@ from minillama.course.definitions import Definition, definitions
 # An installed package carries the lessons inside; in a clone they stand beside the package.
 ROOTS = (PACKAGE / "notebooks", PACKAGE.parent / "notebooks")
 # The modules that lessons build, in an order in which each imports only from those before it.
-TAUGHT = ("norm", "rope", "cache", "attention", "feedforward", "model", "data", "optim", "sampling")
+TAUGHT = tuple(
+    "norm rope cache attention feedforward model data optim transforms sampling beam".split()
+)
 BUILD = re.compile(r"%%build[ \t]+(\w+)[ \t]*(?:\n|$)")
 
 

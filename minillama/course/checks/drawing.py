@@ -17,7 +17,7 @@ ONE_AXIS = "One token a row is asked for, in a tensor of one axis."
 
 draw = Check(
     "draw",
-    "sampling",
+    "transforms",
     hints={
         "draw": "A torch.rand from each generator. The running sums of a row are where its "
         "stretches end, so the token is the first whose end lies beyond the point: "

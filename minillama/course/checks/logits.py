@@ -15,7 +15,7 @@ PROBABILITIES = (
 
 apply_repetition_penalty = Check(
     "apply_repetition_penalty",
-    "sampling",
+    "transforms",
     hints={
         "apply_repetition_penalty": "Where a token was seen, a positive logit is divided by the "
         "penalty and any other multiplied; torch.where chooses twice.",
@@ -128,7 +128,7 @@ def many_tokens(apply_repetition_penalty: Any) -> Iterator[Case]:
 
 apply_temperature = Check(
     "apply_temperature",
-    "sampling",
+    "transforms",
     hints={"apply_temperature": "One division."},
     mistakes=(
         Mistake(

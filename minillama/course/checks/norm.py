@@ -20,8 +20,8 @@ rms_norm = Check(
     mistakes=(
         Mistake(
             "eps-outside-root",
-            "eps stands outside the root. Inside, it is added to the mean of squares; outside, it "
-            "is added to the root, where it counts for far more: small vectors come out too small.",
+            "eps stands outside the root. Inside, no vector is magnified more than 1/√eps times; "
+            "outside it is 1/eps, which is far more: small vectors come out too large.",
             {"torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)":
              "1 / (wide.square().mean(-1, keepdim=True).sqrt() + self.eps)"},
         ),
@@ -42,6 +42,25 @@ rms_norm = Check(
             "The mean is taken along the axis of time. It is along the last axis, the features, so "
             "that every position is normalised by itself.",
             {"mean(-1, keepdim=True)": "mean(-2, keepdim=True)"},
+        ),
+        Mistake(
+            "over-everything",
+            "One mean is taken over the whole tensor: time, batch and features. Every position "
+            "then sees how large the later ones are, and the other texts of the batch too.",
+            {"mean(-1, keepdim=True)": "mean()"},
+        ),
+        Mistake(
+            "no-keepdim",
+            "The mean has lost the axis it was taken along, so it is spread along the wrong one, "
+            "or does not fit: `mean(-1, keepdim=True)` leaves an axis of length 1 in its place.",
+            {"mean(-1, keepdim=True)": "mean(-1)"},
+        ),
+        Mistake(
+            "layer-norm-of-a-sample",
+            "The mean is subtracted, and dim - 1 divides: that is LayerNorm with a variance "
+            "guessed from a sample. RMSNorm subtracts nothing and takes the mean of the squares.",
+            {"wide = x.float()": "wide = x.float() - x.float().mean(-1, keepdim=True)",
+             "wide.square().mean(-1, keepdim=True)": "wide.var(-1, keepdim=True)"},
         ),
         Mistake(
             "no-weight",
@@ -76,6 +95,32 @@ rms_norm = Check(
             "The result stays float32. Give it back in the dtype of x, or a bfloat16 model turns "
             "into a float32 one at the first norm.",
             {"wide.type_as(x) * self.weight": "wide * self.weight.float()"},
+        ),
+        Mistake(
+            "variance",
+            "This divides by the standard deviation, for which the mean is subtracted before the "
+            "squares are taken. RMSNorm takes the squares of x as it is.",
+            {"wide.square().mean(-1, keepdim=True)":
+             "wide.var(-1, keepdim=True, correction=0)"},
+        ),
+        Mistake(
+            "unbiased-variance",
+            "This divides by the standard deviation, as `var` and `std` guess it from a sample: "
+            "the mean is subtracted, and dim - 1 divides. RMSNorm takes the mean of the squares.",
+            {"wide.square().mean(-1, keepdim=True)": "wide.var(-1, keepdim=True)"},
+        ),
+        Mistake(
+            "dim-minus-one",
+            "The sum of squares is divided by dim - 1. It is a plain mean over dim components.",
+            {"wide.square().mean(-1, keepdim=True)":
+             "wide.square().sum(-1, keepdim=True) / (x.shape[-1] - 1)"},
+        ),
+        Mistake(
+            "weight-before-rounding",
+            "The weight is applied in float32 and all is rounded at the end. That is as good a "
+            "norm, but published checkpoints were trained with the other order, and in bfloat16 a "
+            "quarter of the numbers differ in the last bit: go back to x's dtype first.",
+            {"wide.type_as(x) * self.weight": "(wide * self.weight.float()).type_as(x)"},
         ),
     ),
 )  # fmt: skip
@@ -130,6 +175,15 @@ def half(RMSNorm: Any) -> Iterator[Case]:
     x, weight = torch.randn(4, 64).bfloat16(), torch.rand(64).bfloat16()
     got = call(norm(RMSNorm, weight, 1e-5).bfloat16(), x)
     yield Case(got, formula(x, weight, 1e-5).bfloat16(), "x in bfloat16", rtol=0.02, atol=0.01)
+
+
+@rms_norm.probe("the result is rounded before the weight is applied, as in published checkpoints")
+def order(RMSNorm: Any) -> Iterator[Case]:
+    # 3 and 4 over 3.5355 are 0.8477 and 1.1328 in bfloat16, and times 1.09375, rounded, these.
+    weight = torch.full((2,), 1.09375).bfloat16()
+    got = call(norm(RMSNorm, weight, 1e-6).bfloat16(), torch.tensor([[3.0, 4.0]]).bfloat16())
+    right = torch.tensor([[0.92578125, 1.2421875]]).bfloat16()
+    yield Case(got, right, "x = [[3, 4]] in bfloat16 and weight = [1.09375, 1.09375]", atol=0.0)
 
 
 @rms_norm.probe("the gradients of x and of the weight are right")

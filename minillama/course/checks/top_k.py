@@ -25,7 +25,7 @@ BY_LARGE = (
 
 apply_top_k = Check(
     "apply_top_k",
-    "sampling",
+    "transforms",
     hints={
         "apply_top_k": "The smallest of a row's top_k largest logits is the limit; fill what is "
         "below it with -torch.inf. There may be fewer than top_k tokens.",

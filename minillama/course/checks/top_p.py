@@ -17,7 +17,7 @@ KEPT = "logits.masked_fill(dropped, -torch.inf)"
 
 apply_top_p = Check(
     "apply_top_p",
-    "sampling",
+    "transforms",
     hints={
         "apply_top_p": "Sort the logits in descending order, equals by id. A token is dropped if "
         "the probabilities of those before it reach top_p already: the running sum less its own. "

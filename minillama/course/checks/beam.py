@@ -1,0 +1,311 @@
+"""The check of beam search, against every text there is, on models whose sums fit on a page."""
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from minillama.cache import KVCache
+from minillama.config import ModelConfig
+from minillama.course.checking import Check, Mistake
+from minillama.course.probing import Case, Complaint, call
+from minillama.model import Llama
+
+DIM = 4  # of the toys, which keep a token in all of it
+GOES_ON = "if token not in stop and length < longest:"
+SCORE = "total / length**length_penalty"
+PARENTS = "cache.keys[:, parents], cache.values[:, parents]"
+STAY = "[min(row, cache.batch_size - 1) for row in range(len(parents))]"
+DONE = "if len(ended) == n_beams and hope <= ended[-1][1]:"
+
+beam_search = Check(
+    "beam_search",
+    "beam",
+    hints={
+        "beam_search": "Keep the beginnings with their summed log-probabilities, and one row of "
+        "the cache for each. Every step: add log_softmax of the logits to the sums, take the best "
+        "of beginnings × vocabulary with one topk over all of them (divmod of its places tells "
+        "beginning and token), set those that end aside with their score, and give every "
+        "beginning that goes on the row of the cache that it came from: cache.keys[:, parents]. "
+        "Write the loop without an early end first.",
+    },
+    mistakes=(
+        Mistake(
+            "cache-not-reordered",
+            "The rows of the cache stay where they are while the beginnings change places, so a "
+            "beginning goes on with another one's past. Give each row its parent's: "
+            "cache.keys[:, parents], and the values too.",
+            {PARENTS: f"cache.keys[:, {STAY}], cache.values[:, {STAY}]"},
+        ),
+        Mistake(
+            "logits-summed",
+            "Logits are added up. Only log-probabilities can be compared between one beginning and "
+            "another: logits are known up to a constant, another for every row. log_softmax first.",
+            {"logits.log_softmax(-1)": "logits"},
+        ),
+        Mistake(
+            "probabilities-summed",
+            "Probabilities are added up. That of a text is the product of its tokens': add their "
+            "logarithms.",
+            {"logits.log_softmax(-1)": "logits.softmax(-1)"},
+        ),
+        Mistake(
+            "sum-forgotten",
+            "Each step looks at the newest token alone. A beginning's worth is the sum over all of "
+            "its tokens.",
+            {"log_probs[:, None] + logits": "0 * log_probs[:, None] + logits"},
+        ),
+        Mistake(
+            "no-competition",
+            "Every beginning goes on with its own best token. All continuations of all beginnings "
+            "compete for the n_beams places: several may come from one, and none from another.",
+            {"totals = (log_probs": "rows_of = (log_probs",
+             "log_softmax(-1)).flatten()": "log_softmax(-1))\n        totals = torch.full_like("
+             "rows_of, -torch.inf).scatter(\n            1, rows_of.topk(1 if length > 1 else "
+             "min(n_beams, rows_of.shape[1])).indices, rows_of\n        ).flatten()"},
+        ),
+        Mistake(
+            "length-ignored",
+            "The length penalty is not used: the score is the sum itself, and short texts win.",
+            {SCORE: "total"},
+        ),
+        Mistake(
+            "multiplied",
+            "The sum is multiplied by the length to the power of the penalty, and so long texts "
+            "are punished twice: divide.",
+            {SCORE: "total * length**length_penalty"},
+        ),
+        Mistake(
+            "prompt-counted",
+            "The length counts the prompt too. Its tokens cost nothing: count the new ones.",
+            {SCORE: "total / (length + len(tokens)) ** length_penalty"},
+        ),
+        Mistake(
+            "stop-not-counted",
+            "The length leaves out the stop token. Its probability is in the sum, so it counts.",
+            {SCORE: "total / max(1, length - (token in stop)) ** length_penalty"},
+        ),
+        Mistake(
+            "stop-cut-off",
+            "The stop token is missing at the end of the texts. It tells a text that has ended "
+            "from one that was cut off.",
+            {"ended.append((text,": "ended.append((text[:-1] if token in stop else text,"},
+        ),
+        Mistake(
+            "goes-on-after-stop",
+            "Texts go on after their stop token. One that has ended leaves the race.",
+            {GOES_ON: "if length < longest:"},
+        ),
+        Mistake(
+            "first-end-wins",
+            "It is over as soon as one text has ended. Another may have a better score.",
+            {DONE: "if ended:"},
+        ),
+        Mistake(
+            "early-stopping",
+            "It is over as soon as n_beams texts have ended, which transformers calls "
+            "early_stopping=True. One that goes on may still become better than those.",
+            {DONE: "if len(ended) == n_beams:"},
+        ),
+        Mistake(
+            "hope-too-low",
+            "It gives up texts that could still win: with a length penalty above 0 a longer text "
+            "divides its sum by more. Hope is the sum now, divided by the greatest length allowed.",
+            {"at_length = longest if length_penalty > 0 else length + 1": "at_length = length"},
+        ),
+        Mistake(
+            "places-taken",
+            "Texts that end take the places of those that could go on, so ever fewer are looked "
+            "at. Take more candidates than n_beams from topk, so that n_beams can go on.",
+            {"n_beams * (1 + len(set(stop)))": "n_beams"},
+        ),
+        Mistake(
+            "worst-first",
+            "The worst comes first, and where there are too many, the best are dropped.",
+            {"-found[1]": "found[1]"},
+        ),
+        Mistake(
+            "never-cut-off",
+            "Texts that reach max_new_tokens without a stop token are missing. They count as they "
+            "stand.",
+            {"elif rank < n_beams:": "elif token in stop and rank < n_beams:"},
+        ),
+        Mistake(
+            "greedy",
+            "Only the best beginning goes on, whatever n_beams is: that is greedy search.",
+            {"going = going[:n_beams]": "going = going[:1]"},
+        ),
+        Mistake(
+            "greedy",
+            "Only the best beginning goes on, whatever n_beams is: that is greedy search.",
+            {"    longest = min": "    n_beams = 1\n    longest = min"},
+        ),
+    ),
+)  # fmt: skip
+
+
+# After 0: 1 with probability 0.5 or 2 with 0.4. After 1 all is open, and after 2 comes 3.
+DETOUR = torch.tensor([[0.02, 0.5, 0.4, 0.08], [0.25, 0.25, 0.2, 0.3], [0.02, 0.05, 0.03, 0.9],
+                       [0.25, 0.25, 0.3, 0.2]]).log()[None]  # fmt: skip
+
+
+class Toy(Llama):
+    """A model of few tokens: the next one's logits are a sum of rows of tables, by `look`.
+
+    It keeps the ids themselves in the cache, so a cache whose rows are mixed up tells.
+    """
+
+    def __init__(self, tables: Tensor) -> None:
+        super().__init__(
+            ModelConfig(
+                dim=DIM,
+                n_layers=1,
+                n_heads=1,
+                n_kv_heads=1,
+                hidden_dim=DIM,
+                vocab_size=tables.shape[-1],
+                max_seq_len=16,
+            )
+        )
+        self.tables = tables.double()  # (tokens back, token there, logits of the next)
+        self.growth = growth(tables)
+
+    def forward(
+        self, tokens: Tensor, cache: KVCache | None = None, documents: Tensor | None = None
+    ) -> Tensor:
+        time, ids = tokens.shape[1], tokens
+        if cache is not None:
+            kept = tokens.float()[:, None, :, None].expand(-1, 1, -1, DIM)
+            ids = cache.update(0, kept, kept)[0][:, 0, :, 0].round().long()
+            cache.advance(time)
+        logits = torch.zeros(*ids.shape, self.tables.shape[-1], dtype=torch.float64)
+        for back, table in enumerate(self.tables):
+            logits[:, back:] += table[ids[:, : ids.shape[1] - back]]
+        positions = torch.arange(ids.shape[1])[:, None]
+        return (logits * (1 + self.growth * positions))[:, -time:].float()
+
+
+def growth(tables: Tensor) -> float:
+    """How much larger logits become at each position, so that no two texts are alike probable."""
+    return 0.0 if tables is DETOUR else 0.1
+
+
+def look(tables: Tensor, text: Sequence[int]) -> list[float]:
+    """The log-probabilities of what comes after a text, by the definition of softmax."""
+    rows = [tables[back][text[-1 - back]].tolist() for back in range(min(len(tables), len(text)))]
+    scale = 1 + growth(tables) * (len(text) - 1)
+    logits = [scale * sum(column) for column in zip(*rows, strict=True)]
+    norm = math.log(sum(math.exp(x) for x in logits))
+    return [x - norm for x in logits]
+
+
+def every_text(
+    tables: Tensor, prompt: Sequence[int], most: int, penalty: float | int, stop: Collection[int]
+) -> list[tuple[list[int], float]]:
+    """All texts there are with their scores, best first."""
+    found = {}
+    for tokens in product(range(tables.shape[-1]), repeat=most):
+        end = next((i + 1 for i, token in enumerate(tokens) if token in stop), most)
+        text, total = tokens[:end], 0.0
+        if text not in found:
+            for i, token in enumerate(text):
+                total += look(tables, [*prompt, *text[:i]])[token]
+            found[text] = total / end**penalty
+    return [(list(text), found[text]) for text in sorted(found, key=lambda t: -found[t])]
+
+
+def a_beam(
+    tables: Tensor,
+    prompt: Sequence[int],
+    beams: int,
+    most: int,
+    penalty: float | int,
+    stop: set[int],
+) -> list[tuple[list[int], float]]:
+    """Beam search without a cache, tensors or an early end."""
+    going, ended = [(0.0, list[int]())], list[tuple[list[int], float]]()
+    for length in range(1, most + 1):
+        steps = [
+            (total + more, [*text, token])
+            for total, text in going
+            for token, more in enumerate(look(tables, [*prompt, *text]))
+        ]
+        steps.sort(key=lambda step: -step[0])
+        over = [s for s in steps[:beams] if s[1][-1] in stop or length == most]
+        ended += [(text, total / length**penalty) for total, text in over]
+        going = [s for s in steps if s[1][-1] not in stop][:beams]
+    return sorted(ended, key=lambda found: -found[1])[:beams]
+
+
+def searched(
+    answer: Any,
+    tables: Tensor,
+    prompt: list[int],
+    n_beams: int,
+    example: str,
+    right: list[tuple[list[int], float]],
+    **options: Any,
+) -> Iterator[Case]:
+    """The texts that an answer finds, and their scores, beside what is right."""
+    got = call(answer, Toy(tables), prompt, n_beams, **options)
+    try:
+        pairs = [([int(token) for token in text], float(score)) for text, score in got]
+    except (TypeError, ValueError) as error:
+        raise Complaint("gives no list of pairs (tokens, score).") from error
+    words = f"{example}, n_beams = {n_beams}, " + ", ".join(
+        f"{k} = {v}" for k, v in options.items()
+    )
+    yield Case([text for text, _ in pairs], [text for text, _ in right], f"{words}, as texts")
+    scores, theirs = (torch.tensor([score for _, score in found]) for found in (pairs, right))
+    yield Case(scores, theirs, f"{words}, as scores")
+
+
+@beam_search.probe("a second beam finds the better text that begins worse")
+def detour(beam_search: Any) -> Iterator[Case]:
+    words = "p(1|0) = 0.5, p(3|1) = 0.3, p(2|0) = 0.4, p(3|2) = 0.9, the prompt [0]"
+    right = [([2, 3], math.log(0.4 * 0.9)), ([1, 3], math.log(0.5 * 0.3))]
+    options = {"max_new_tokens": 2, "length_penalty": 0}
+    yield from searched(beam_search, DETOUR, [0], 2, words, right, **options)
+    yield from searched(beam_search, DETOUR, [0], 1, words, right[1:], **options)
+
+
+@beam_search.probe("a text ends with its stop token, and its score counts that")
+def ends(beam_search: Any) -> Iterator[Case]:
+    words = "the same, but 3 ends a text"
+    for penalty in (0, 1, 2):
+        options = {"max_new_tokens": 3, "length_penalty": penalty, "stop": {3}}
+        right = a_beam(DETOUR, [2, 0], 2, 3, penalty, {3})
+        yield from searched(beam_search, DETOUR, [2, 0], 2, words, right, **options)
+
+
+@beam_search.probe("with beams enough it finds what is best of all texts")
+def exhaustive(beam_search: Any) -> Iterator[Case]:
+    words = "a vocabulary of 3, tokens that depend on the two before"
+    tables = 1.5 * torch.randn(2, 3, 3, dtype=torch.float64)
+    for penalty in (0.0, 1.0):
+        right = every_text(tables, [0, 1], 4, penalty, {2})
+        options = {"max_new_tokens": 4, "length_penalty": penalty, "stop": {2}}
+        yield from searched(beam_search, tables, [0, 1], len(right), words, right, **options)
+
+
+@beam_search.probe("few beams go on from the best beginnings, each with its own past")
+def narrow(beam_search: Any) -> Iterator[Case]:
+    words = "a vocabulary of 6, tokens that depend on the three before"
+    for penalty, stop in ((0.0, set[int]()), (1.0, {5}), (1.5, {4, 5}), (-0.5, {5})):
+        tables = torch.randn(3, 6, 6, dtype=torch.float64)
+        right = a_beam(tables, [0, 3, 1], 3, 7, penalty, stop)
+        options = {"max_new_tokens": 7, "length_penalty": penalty, "stop": stop}
+        yield from searched(beam_search, tables, [0, 3, 1], 3, words, right, **options)
+
+
+@beam_search.probe("it is over when nothing better can come, and no sooner")
+def over(beam_search: Any) -> Iterator[Case]:
+    words = "a vocabulary of 4, tokens that depend on the one before"
+    options = {"max_new_tokens": 9, "length_penalty": 1.0, "stop": {3}}
+    for _ in range(6):
+        tables = 2 * torch.randn(1, 4, 4, dtype=torch.float64)
+        right = a_beam(tables, [0], 2, 9, 1.0, {3})
+        yield from searched(beam_search, tables, [0], 2, words, right, **options)

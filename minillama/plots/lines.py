@@ -1,0 +1,82 @@
+"""Lines for a few things to compare: losses of several runs, or any numbers over any axis."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from minillama.plots.colors import BLACK, BLUE, GREEN, ORANGE, PURPLE, QUIET, VERMILION
+from minillama.plots.text import as_array
+
+Numbers = Tensor | np.ndarray | Sequence[float | int]
+
+# Told apart by their dashes as well, in grey and in print.
+LOOKS: tuple[Any, ...] = (
+    (BLUE, "-"),
+    (VERMILION, "--"),
+    (GREEN, "-."),
+    (PURPLE, ":"),
+    (ORANGE, (0, (5, 1, 1, 1))),
+)
+
+ACROSS: tuple[Any, ...] = (":", (0, (1, 3)))  # for levels, thin dots
+
+
+def line_chart(
+    series: Mapping[str, Numbers],
+    x: Numbers | None = None,
+    *,
+    xlabel: str = "step",
+    ylabel: str = "loss (nats per token)",
+    log: str = "",
+    smooth: int = 1,
+    levels: Mapping[str, float] | None = None,
+    marker: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Named series of numbers as lines over `x`, which counts from 1 where it is not given.
+
+    log: which axes are logarithmic, "x", "y" or "xy". smooth: each point becomes the mean of so
+    many up to and with it, and the first ones are left out. levels: numbers by name, drawn as
+    dotted lines across, such as a floor. Numbers that are none leave a gap.
+
+    Raises ValueError where a series has more or fewer numbers than `x`, or fewer than `smooth`.
+    """
+    if ax is None:
+        ax = plt.subplots(figsize=(7, 3.2), layout="constrained")[1]
+    for (name, numbers), (color, dashes) in zip(series.items(), cycle(LOOKS), strict=False):
+        values = _array(numbers)
+        places = np.arange(1, len(values) + 1) if x is None else _array(x)
+        if len(places) != len(values):
+            raise ValueError(f"{name} has {len(values)} numbers, but x has {len(places)}")
+        if not 1 <= smooth <= len(values):
+            raise ValueError(f"{name} has {len(values)} numbers, which smooth={smooth} cannot take")
+        means = np.convolve(values, np.ones(smooth) / smooth, mode="valid")
+        ax.plot(
+            places[smooth - 1 :],
+            means,
+            color=color,
+            linestyle=dashes,
+            marker=marker,
+            markersize=4,
+            label=name,
+        )
+    for (name, level), dashes in zip((levels or {}).items(), cycle(ACROSS)):
+        ax.axhline(level, color=BLACK, linestyle=dashes, linewidth=1.2, label=name)
+    for axis in log:
+        ax.set(**{f"{axis}scale": "log"})
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if len(series) + len(levels or {}) > 1:
+        ax.legend(frameon=False, fontsize=9)
+    ax.grid(axis="y", color=QUIET, alpha=0.15)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _array(numbers: Numbers) -> np.ndarray:
+    return as_array(numbers) if isinstance(numbers, Tensor | np.ndarray) else np.array(numbers)

@@ -1,0 +1,32 @@
+"""A neuron of a feed-forward layer: where in a text it speaks, and what it says."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from minillama.plots.text import as_array, drawable, fonts
+from minillama.plots.tokens import token_colors
+
+
+def neuron_text(
+    tokens: Sequence[str],
+    numbers: Float[Tensor | np.ndarray, " tokens"],
+    pushed: Sequence[str],
+    *,
+    layer: int,
+    neuron: int,
+    top: float | None = None,
+) -> Axes:
+    """The tokens, each as dark as the neuron's number there is large, whatever its sign.
+
+    pushed: the tokens that its value makes likelier, for the title. The scale runs from 0 to
+    `top`, or else to the largest. Raises ValueError for tokens that are not as many as the numbers.
+    """
+    ax = token_colors(tokens, np.abs(as_array(numbers)), label="size of the number", top=top)
+    words = "  ".join(drawable(word) for word in pushed)
+    title = f"layer {layer}, neuron {neuron}    pushes:  {words}"
+    ax.set_title(title, fontsize=10, family=fonts(), loc="left")
+    return ax

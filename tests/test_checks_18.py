@@ -1,0 +1,276 @@
+"""Answers to lesson 18's exercises and to beam search as beginners write them."""
+
+import math
+
+import pytest
+import torch
+
+from minillama.course.checks import CHECKS
+from minillama.course.probing import BLANK
+
+pytestmark = pytest.mark.usefixtures("as_readers_run")
+ANSWERS = []
+
+
+def answers(name, mistake=None):
+    """Collect an answer: right without a mistake, else with that one."""
+
+    def collect(answer):
+        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
+        return answer
+
+    return collect
+
+
+# nucleus_size
+
+
+@answers("nucleus_size")
+def size_by_loops(probabilities, top_p):
+    sizes = []
+    for row in probabilities.tolist():
+        total, n = 0.0, 0
+        for p in sorted(row, reverse=True):
+            if total >= top_p:
+                break
+            total, n = total + p, n + 1
+        sizes.append(n)
+    return torch.tensor(sizes)
+
+
+@answers("nucleus_size")
+def size_by_counting_the_short_sums(probabilities, top_p):
+    sums = torch.sort(probabilities, descending=True)[0].cumsum(1)
+    return (sums < top_p).sum(1) + 1
+
+
+@answers("nucleus_size", "one-too-few")
+def size_without_the_crossing(probabilities, top_p):
+    return (torch.sort(probabilities, -1, True).values.cumsum(-1) < top_p).sum(-1)
+
+
+@answers("nucleus_size", "not-sorted")
+def size_as_they_stand(probabilities, top_p):
+    return (probabilities.cumsum(-1) - probabilities < top_p).sum(-1)
+
+
+@answers("nucleus_size", "all-rows-together")
+def size_of_all(probabilities, top_p):
+    ordered = probabilities.sort(descending=True).values
+    return (ordered.cumsum(-1) - ordered < top_p).sum()
+
+
+# gumbel_draw
+
+
+@answers("gumbel_draw")
+def by_exponentials(logits, points):
+    """The largest of p / e, with e exponential, as GPU samplers have it."""
+    return (logits.softmax(-1) / -points.log()).argmax(dim=1)
+
+
+@answers("gumbel_draw")
+def by_a_loop(logits, points):
+    found = []
+    for row, us in zip(logits, points, strict=True):
+        sums = [float(x) - math.log(-math.log(float(u))) for x, u in zip(row, us, strict=True)]
+        found.append(max(range(len(sums)), key=sums.__getitem__))
+    return torch.tensor(found)
+
+
+@answers("gumbel_draw", "sign")
+def noise_upside_down(logits, points):
+    return torch.argmax(logits + torch.log(-torch.log(points)), dim=-1)
+
+
+@answers("gumbel_draw", "probabilities")
+def noise_on_probabilities(logits, points):
+    return (torch.softmax(logits, -1) - torch.log(-torch.log(points))).argmax(-1)
+
+
+@answers("gumbel_draw", "one-logarithm")
+def exponential_noise(logits, points):
+    return (logits - points.log()).argmax(-1)
+
+
+@answers("gumbel_draw", "no-noise")
+def one_noise_a_row(logits, points):
+    return (logits - torch.log(-torch.log(points[:, 0:1]))).argmax(-1)
+
+
+# apply_eta
+
+
+@answers("apply_eta")
+def row_by_row(logits, epsilon):
+    rows = []
+    for row in logits:
+        p = row.softmax(0)
+        h = torch.distributions.Categorical(probs=p).entropy()
+        limit = min(epsilon, math.sqrt(epsilon) * math.exp(-h.item()))
+        rows.append(torch.where(p >= limit, row, torch.tensor(-math.inf, dtype=row.dtype)))
+    return torch.stack(rows)
+
+
+@answers("apply_eta")
+def with_logarithms(logits, epsilon):
+    log_p = logits.log_softmax(-1)
+    entropy = -(log_p.exp() * log_p).sum(-1, keepdim=True)
+    bar = (0.5 * math.log(epsilon) - entropy).clamp(max=math.log(epsilon))
+    return logits.masked_fill(log_p < bar, float("-inf"))
+
+
+@answers("apply_eta", "epsilon-alone")
+def epsilon_sampling(logits, epsilon):
+    return logits.masked_fill(logits.softmax(-1) < epsilon, -math.inf)
+
+
+@answers("apply_eta", "epsilon-alone")
+def entropy_without_its_minus(logits, epsilon):
+    p = logits.softmax(-1)
+    entropy = (p * p.log()).sum(-1, keepdim=True)
+    limit = (epsilon**0.5 * torch.exp(-entropy)).clamp(max=epsilon)
+    return logits.masked_fill(p < limit, -math.inf)
+
+
+@answers("apply_eta", "probabilities-cut")
+def probabilities_with_zeros(logits, epsilon):
+    p = logits.softmax(-1)
+    entropy = torch.special.entr(p).sum(-1, keepdim=True)
+    return p * (p >= (epsilon**0.5 * torch.exp(-entropy)).clamp(max=epsilon))
+
+
+@answers("apply_eta", "larger-of-both")
+def the_larger(logits, epsilon):
+    p = logits.softmax(-1)
+    entropy = torch.special.entr(p).sum(-1, keepdim=True)
+    return logits.masked_fill(
+        p < (epsilon**0.5 * torch.exp(-entropy)).clamp(min=epsilon), -math.inf
+    )
+
+
+# until
+
+
+@answers("until")
+def character_by_character(parts, stop):
+    held = ""
+    for part in parts:
+        for character in part:
+            held += character
+            if held.endswith(stop):
+                yield held[: -len(stop)]
+                return
+            while not stop.startswith(held):
+                for n in range(1, len(held) + 1):
+                    if stop.startswith(held[n:]):
+                        yield held[:n]
+                        held = held[n:]
+                        break
+    yield held
+
+
+@answers("until", "only-whole-parts")
+def looks_at_each_part(parts, stop):
+    for part in parts:
+        if stop in part:
+            yield part.split(stop)[0]
+            return
+        yield part
+
+
+@answers("until", "all-held-back")
+def joins_first(parts, stop):
+    yield "".join(parts).split(stop)[0]
+
+
+@answers("until", "rest-lost")
+def forgets_the_rest(parts, stop):
+    held = ""
+    for part in parts:
+        held += part
+        if stop in held:
+            yield held.split(stop)[0]
+            return
+        n = max((n for n in range(len(stop)) if held.endswith(stop[:n])), default=0)
+        yield held[: len(held) - n]
+        held = held[len(held) - n :]
+
+
+@answers("until", "too-much-held-back")
+def holds_as_much_as_the_stop(parts, stop):
+    held = ""
+    for part in parts:
+        held += part
+        if stop in held:
+            yield held.split(stop)[0]
+            return
+        keep = len(stop) - 1
+        yield held[:-keep] if keep else held
+        held = held[-keep:] if keep else ""
+    yield held
+
+
+# beam_search
+
+
+def plain_beams(model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, stop=()):
+    """Without a cache and without an early end: every beginning is read anew."""
+    going, ended = [(0.0, [])], []
+    for length in range(1, max_new_tokens + 1):
+        steps = []
+        for total, text in going:
+            log_p = model(torch.tensor([[*tokens, *text]]))[0, -1].double().log_softmax(-1)
+            steps += [(total + p, [*text, i]) for i, p in enumerate(log_p.tolist())]
+        steps.sort(reverse=True)
+        for total, text in steps[:n_beams]:
+            if text[-1] in stop or length == max_new_tokens:
+                ended.append((text, total / length**length_penalty))
+        going = [step for step in steps if step[1][-1] not in stop][:n_beams]
+    return sorted(ended, key=lambda pair: pair[1], reverse=True)[:n_beams]
+
+
+@answers("beam_search")
+def recomputes_everything(*args, **kwargs):
+    return plain_beams(*args, **kwargs)
+
+
+@answers("beam_search", "length-ignored")
+def no_length_penalty(*args, length_penalty=1.0, **kwargs):
+    return plain_beams(*args, length_penalty=0, **kwargs)
+
+
+@answers("beam_search", "greedy")
+def one_beam_only(model, tokens, n_beams, **kwargs):
+    return plain_beams(model, tokens, 1, **kwargs)
+
+
+@answers("beam_search", "stop-cut-off")
+def without_the_stop(*args, stop=(), **kwargs):
+    found = plain_beams(*args, stop=stop, **kwargs)
+    return [(text[:-1] if text[-1] in stop else text, score) for text, score in found]
+
+
+@answers("beam_search", "?")
+def texts_alone(*args, **kwargs):
+    return [text for text, _ in plain_beams(*args, **kwargs)]
+
+
+@pytest.mark.parametrize(("name", "answer", "mistake"), ANSWERS)
+def test_answers_of_beginners(name, answer, mistake):
+    result = CHECKS[name].run(answer)
+    if mistake is None:
+        assert result.passed, result.message
+    else:
+        assert not result.passed
+        assert mistake in (result.mistake, "?"), f"{result.mistake}: {result.message}"
+        assert mistake != "?" or result.mistake is None, result.message
+
+
+@pytest.mark.parametrize("name", sorted({answer.values[0] for answer in ANSWERS}))
+def test_a_blank_is_no_mistake(name):
+    def blank(*args, **kwargs):
+        raise NotImplementedError(BLANK)
+
+    result = CHECKS[name].run(blank)
+    assert (result.passed, result.mistake) == (False, "not-written")

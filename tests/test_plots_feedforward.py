@@ -1,0 +1,103 @@
+"""Pictures of functions, effects and neurons, read back from the Axes they were drawn on."""
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+matplotlib.use("agg")
+from matplotlib import pyplot
+from matplotlib.colors import to_hex
+
+from minillama import plots
+from minillama.plots.colors import BLUE, QUIET
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    pyplot.close("all")
+
+
+def test_curves_are_drawn_with_their_derivatives():
+    left, right = plots.function_curves({"SiLU": F.silu, "square": torch.square}, -2.0, 3.0).axes
+    for name, of, slope in [
+        ("SiLU", F.silu, lambda x: x.sigmoid() * (1 + x * (1 - x.sigmoid()))),
+        ("square", torch.square, lambda x: 2 * x),
+    ]:
+        drawn = [{line.get_label(): line for line in ax.get_lines()}[name] for ax in (left, right)]
+        x = torch.tensor(drawn[0].get_xdata())
+        assert (x[0], x[-1]) == (-2, 3)
+        np.testing.assert_allclose(drawn[0].get_ydata(), of(x), atol=1e-12)
+        np.testing.assert_allclose(drawn[1].get_ydata(), slope(x), atol=1e-12)
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["SiLU", "square"]
+    assert left.get_xlabel() == "x" and "slope" in right.get_ylabel()
+
+
+@pytest.mark.parametrize("n", [0, 6])
+def test_as_many_functions_as_there_are_styles(n):
+    with pytest.raises(ValueError, match=f"one to 5 functions, not {n}"):
+        plots.function_curves({str(i): F.relu for i in range(n)})
+
+
+def test_maps_have_x_across_and_y_up_and_one_scale():
+    figure = plots.function_maps(
+        {"x": lambda xy: xy[:, 0], "ten y": lambda xy: 10 * xy[:, 1:]}, 2.0, inner=1.0
+    )
+    first, second, _ = figure.axes
+    pictures = [ax.get_images()[0] for ax in (first, second)]
+    x, y = (np.asarray(picture.get_array()) for picture in pictures)
+    assert (x[0, 0], x[-1, 0], x[0, -1]) == (-2, -2, 2)
+    assert (y[0, 0], y[-1, 0], y[0, -1]) == (-20, 20, -20)
+    assert {picture.get_clim() for picture in pictures} == {(-2, 2)}
+    assert pictures[0].get_extent() == [-2, 2, -2, 2] and pictures[0].origin == "lower"
+    assert first.patches[0].get_bbox().bounds == (-1, -1, 2, 2)
+    assert [ax.get_title() for ax in (first, second)] == ["x", "ten y"]
+
+
+def test_maps_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="one function at least"):
+        plots.function_maps({}, 1.0)
+
+
+def test_effects_stand_in_their_rows_with_their_numbers():
+    effects = {"first": [2.0, -0.001], "second": torch.tensor([0.5, -0.25])}
+    ax = plots.effect_map(effects, ["a", "b"], label="nats", top=1.0)
+    assert [text.get_text() for text in ax.texts] == ["2.00", "0.00", "0.50", "-0.25"]
+    assert [text.get_position() for text in ax.texts] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
+    assert ax.get_images()[0].get_clim() == (0, 1)
+    with pytest.raises(ValueError, match="first has 2 effects, but there are 3 measures"):
+        plots.effect_map(effects, ["a", "b", "c"], label="nats")
+
+
+def test_lines_run_over_the_layers_from_0():
+    ax = plots.by_layer({"one": [0.1, 0.9], "two": torch.tensor([0.5, 0.25])}, label="share")
+    one, two = ax.get_lines()
+    assert list(one.get_xdata()) == [0, 1] and list(two.get_ydata()) == [0.5, 0.25]
+    assert ax.get_ylabel() == "share" and list(ax.get_xticks()) == [0, 1]
+    with pytest.raises(ValueError, match="at most 4 lines"):
+        plots.by_layer({str(i): [0.0] for i in range(5)}, label="share")
+
+
+def test_an_interval_that_does_not_cover_zero_is_strong():
+    samples = {"sure": torch.tensor([0.9, 1.1]), "unsure": [-0.1, 0.1]}
+    ax = plots.intervals(samples, {"sure": 0.5, "unsure": 0.5}, label="difference")
+    dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    assert [to_hex(line.get_color()).upper() for line in dots] == [BLUE, QUIET]
+    np.testing.assert_allclose(dots[0].get_xdata(), [0.9, 1.1], rtol=1e-6)
+    assert [text.get_text() for text in ax.texts] == ["+1.000 ± 0.500", "0.000 ± 0.500"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["sure", "unsure"]
+    with pytest.raises(ValueError, match="intervals of"):
+        plots.intervals(samples, {"sure": 0.5}, label="difference")
+
+
+def test_a_neurons_text_is_dark_where_it_speaks_whatever_the_sign():
+    ax = plots.neuron_text(
+        ["▁a", "b", "c"], torch.tensor([0.0, -3.0, 1.5]), ["▁no"], layer=2, neuron=7
+    )
+    darkness = [1 - np.mean(patch.get_facecolor()[:3]) for patch in ax.patches]
+    assert darkness[1] > darkness[2] > darkness[0]
+    assert ax.get_title(loc="left") == "layer 2, neuron 7    pushes:  ·no"

@@ -1,0 +1,58 @@
+"""Lines to compare, read back from the Axes they were drawn on."""
+
+import matplotlib
+
+matplotlib.use("agg")
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot
+
+from minillama import plots
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    pyplot.close("all")
+
+
+def test_each_series_is_a_line_with_its_name_and_its_own_dashes():
+    ax = plots.line_chart({"a": torch.tensor([3.0, 2.0, 1.0]), "b": [1.0, 1.5, 2.0]})
+    first, second = ax.get_lines()
+    assert first.get_xdata().tolist() == [1, 2, 3]
+    assert first.get_ydata().tolist() == [3, 2, 1]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
+    assert first.get_color() != second.get_color()
+    assert first.get_linestyle() != second.get_linestyle()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss (nats per token)")
+
+
+def test_smoothing_is_the_mean_of_the_last_few():
+    ax = plots.line_chart({"a": [1.0, 3.0, 5.0, 9.0]}, x=[10, 20, 30, 40], smooth=2)
+    [line] = ax.get_lines()
+    assert line.get_xdata().tolist() == [20, 30, 40]
+    assert line.get_ydata().tolist() == [2, 4, 7]
+    assert ax.get_legend() is None
+
+
+def test_levels_logarithms_and_gaps():
+    series = {"a": [1.0, np.nan, 3.0]}
+    ax = plots.line_chart(series, [1.0, 10.0, 100.0], log="xy", levels={"floor": 0.7}, marker="o")
+    line, level = ax.get_lines()
+    assert np.isnan(line.get_ydata()[1]) and line.get_marker() == "o"
+    assert list(level.get_ydata()) == [0.7, 0.7]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "floor"]
+
+
+def test_it_draws_into_axes_that_are_given():
+    ax = pyplot.subplots()[1]
+    assert plots.line_chart({"a": [1.0, 2.0]}, ax=ax, xlabel="x", ylabel="y") is ax
+
+
+def test_numbers_that_do_not_fit_are_refused_by_name():
+    with pytest.raises(ValueError, match="b has 3 numbers, but x has 2"):
+        plots.line_chart({"a": [1.0, 2.0], "b": [1.0, 2.0, 3.0]}, x=[1.0, 2.0])
+    with pytest.raises(ValueError, match="a has 2 numbers, which smooth=5 cannot take"):
+        plots.line_chart({"a": [1.0, 2.0]}, smooth=5)
