@@ -7,23 +7,12 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from answering import Answers, assert_blank, assert_verdict
 
-from minillama.course.checks import CHECKS
 from minillama.course.exercises.lesson_02 import encode_bytes
-from minillama.course.probing import BLANK
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer to an exercise: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # bits_per_byte
@@ -336,16 +325,11 @@ def only_repeated(text, n_merges):
     return merges
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), ANSWERS)
-def test_an_answer_from_scratch(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    assert result.passed == (mistake is None), result.message
-    assert result.mistake == mistake, result.message
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    assert_verdict(name, answer, mistake)
 
 
-@pytest.mark.parametrize("name", sorted({answer.values[0] for answer in ANSWERS}))
+@pytest.mark.parametrize("name", answers.names)
 def test_a_blank_is_not_written_yet(name):
-    def blank(*args, **kwargs):
-        raise NotImplementedError(BLANK)
-
-    assert CHECKS[name].run(blank).mistake == "not-written"
+    assert_blank(name)

@@ -5,22 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from answering import Answers, assert_verdict
 
-from minillama.course.checks import CHECKS
 from minillama.rope import apply_rope
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer to an exercise: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # theta_for
@@ -244,8 +234,6 @@ def takes_the_length(q, k, distance, frequencies):
     return abs((q * k.conj() * torch.exp(1j * distance * frequencies)).sum())
 
 
-@pytest.mark.parametrize("name, answer, mistake", ANSWERS)
-def test_answers_as_beginners_write_them(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    assert result.passed == (mistake is None), result.message
-    assert mistake is None or result.mistake == mistake, result.message
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    assert_verdict(name, answer, mistake)

@@ -3,23 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from answering import Answers, assert_blank, assert_verdict
 from torch import nn
 
-from minillama.course.checks import CHECKS
-from minillama.course.probing import BLANK
-
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # RMSNorm
@@ -37,7 +25,7 @@ def norm(mistake=None):
             def forward(self, x):
                 return forward(x, self.weight, self.eps)
 
-        ANSWERS.append(pytest.param("RMSNorm", RMSNorm, mistake, id=f"RMSNorm-{forward.__name__}"))
+        answers.add("RMSNorm", RMSNorm, mistake, forward.__name__)
         return forward
 
     return collect
@@ -241,16 +229,11 @@ def without_weight(x, weight, eps, grad):
     return r * grad - r**3 * x * (grad * x).mean(-1, keepdim=True)
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), ANSWERS)
-def test_an_answer_from_scratch(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    assert result.passed == (mistake is None), result.message
-    assert result.mistake == mistake, result.message
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    assert_verdict(name, answer, mistake)
 
 
-@pytest.mark.parametrize("name", ["layer_norm", "fold_norm", "qk_norm_scores", "rms_norm_backward"])
+@pytest.mark.parametrize("name", answers.names)
 def test_a_blank_is_not_written_yet(name):
-    def blank(*args, **kwargs):
-        raise NotImplementedError(BLANK)
-
-    assert CHECKS[name].run(blank).mistake == "not-written"
+    assert_blank(name)

@@ -2,22 +2,12 @@
 
 import pytest
 import torch
+from answering import Answers, assert_verdict
 
 import minillama
-from minillama.course.checks import CHECKS
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer to an exercise: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # count_weights
@@ -112,7 +102,6 @@ def zeros_before(scores, top):
     return kept.softmax(-1)
 
 
-@pytest.mark.parametrize("name, answer, mistake", ANSWERS)
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
 def test_an_answer_gets_its_verdict(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    assert (result.passed, result.mistake) == (mistake is None, mistake), result.message
+    assert_verdict(name, answer, mistake)

@@ -5,22 +5,12 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from answering import Answers, assert_blank, assert_verdict
 
 from minillama.course.checks import CHECKS
-from minillama.course.probing import BLANK
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer to an exercise: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # cross_entropy_gradient
@@ -297,19 +287,14 @@ def normalises(gradients, largest):
     return [g * largest / (norm + 1e-12) for g in gradients]
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), ANSWERS)
-def test_an_answer_from_scratch(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    assert result.passed == (mistake is None), result.message
-    assert result.mistake == mistake, result.message
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    assert_verdict(name, answer, mistake)
 
 
-@pytest.mark.parametrize("name", sorted({answer.values[0] for answer in ANSWERS}))
+@pytest.mark.parametrize("name", answers.names)
 def test_a_blank_is_not_written_yet(name):
-    def blank(*args, **kwargs):
-        raise NotImplementedError(BLANK)
-
-    assert CHECKS[name].run(blank).mistake == "not-written"
+    assert_blank(name)
 
 
 def test_one_tensor_in_place_of_a_list_is_named():

@@ -4,22 +4,10 @@ import math
 
 import pytest
 import torch
-
-from minillama.course.checks import CHECKS
-from minillama.course.probing import BLANK
+from answering import Answers, assert_blank, assert_verdict
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # nucleus_size
@@ -256,21 +244,11 @@ def texts_alone(*args, **kwargs):
     return [text for text, _ in plain_beams(*args, **kwargs)]
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), ANSWERS)
-def test_answers_of_beginners(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    if mistake is None:
-        assert result.passed, result.message
-    else:
-        assert not result.passed
-        assert mistake in (result.mistake, "?"), f"{result.mistake}: {result.message}"
-        assert mistake != "?" or result.mistake is None, result.message
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    assert_verdict(name, answer, mistake)
 
 
-@pytest.mark.parametrize("name", sorted({answer.values[0] for answer in ANSWERS}))
-def test_a_blank_is_no_mistake(name):
-    def blank(*args, **kwargs):
-        raise NotImplementedError(BLANK)
-
-    result = CHECKS[name].run(blank)
-    assert (result.passed, result.mistake) == (False, "not-written")
+@pytest.mark.parametrize("name", answers.names)
+def test_a_blank_is_not_written_yet(name):
+    assert_blank(name)

@@ -2,22 +2,12 @@
 
 import pytest
 import torch
+from answering import Answers, assert_verdict
 
 from minillama.cache import KVCache
-from minillama.course.checks import CHECKS
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer to an exercise: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # tokens_that_fit
@@ -120,7 +110,6 @@ def room_for_one_more(keys, values, k, v, window):
     return keys[:, :, start:], values[:, :, start:]
 
 
-@pytest.mark.parametrize("name, answer, mistake", ANSWERS)
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
 def test_an_answer_gets_its_verdict(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    assert (result.passed, result.mistake) == (mistake is None, mistake), result.message
+    assert_verdict(name, answer, mistake)

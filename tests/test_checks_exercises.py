@@ -5,23 +5,13 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from answering import Answers, assert_blank, assert_verdict
 
 from minillama.attention import attend, causal_mask
 from minillama.course.checks import CHECKS
-from minillama.course.probing import BLANK
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer to an exercise: right without a mistake, else with that one."""
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # count_parameters
@@ -346,22 +336,17 @@ def first_chunk(q, k, v, size):
         return attend(q[:, :, start:end], k[:, :, :end], v[:, :, :end])
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), ANSWERS)
-def test_an_answer_from_scratch(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    assert result.passed == (mistake is None), result.message
-    assert result.mistake == mistake, result.message
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    assert_verdict(name, answer, mistake)
 
 
-@pytest.mark.parametrize("name", sorted({answer.values[0] for answer in ANSWERS}))
+@pytest.mark.parametrize("name", answers.names)
 def test_a_blank_is_not_written_yet(name):
-    def blank(*args, **kwargs):
-        raise NotImplementedError(BLANK)
-
-    assert CHECKS[name].run(blank).mistake == "not-written"
+    assert_blank(name)
 
 
-@pytest.mark.parametrize("name", sorted({answer.values[0] for answer in ANSWERS}))
+@pytest.mark.parametrize("name", answers.names)
 def test_a_tuple_is_said_to_be_one(name):
     reference = CHECKS[name].reference
     result = CHECKS[name].run(lambda *args: (reference(*args),))

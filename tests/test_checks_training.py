@@ -12,25 +12,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from answering import Answers, assert_verdict
 from torch import nn
 
-from minillama.course.checks import CHECKS
 from minillama.data import Batch
 
-ANSWERS = []
-
-
-def answers(name, mistake=None):
-    """Collect an answer to the check of that name: right without a mistake, else with that one.
-
-    "?" stands for a mistake that has no name.
-    """
-
-    def collect(answer):
-        ANSWERS.append(pytest.param(name, answer, mistake, id=f"{name}-{answer.__name__}"))
-        return answer
-
-    return collect
+answers = Answers()
 
 
 # adamw_step
@@ -1074,12 +1061,6 @@ def keeps_the_axis(probabilities, generators):
     return count_the_ends_before(probabilities, generators)[:, None]
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), ANSWERS)
-def test_answers_from_scratch(name, answer, mistake):
-    result = CHECKS[name].run(answer)
-    if mistake is None:
-        assert result.passed, result.message
-    else:
-        assert not result.passed
-        assert mistake in (result.mistake, "?"), f"{result.mistake}: {result.message}"
-        assert mistake != "?" or result.mistake is None, result.message
+@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+def test_an_answer_gets_its_verdict(name, answer, mistake):
+    assert_verdict(name, answer, mistake)

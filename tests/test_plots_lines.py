@@ -38,12 +38,29 @@ def test_smoothing_is_the_mean_of_the_last_few():
 
 def test_levels_logarithms_and_gaps():
     series = {"a": [1.0, np.nan, 3.0]}
-    ax = plots.line_chart(series, [1.0, 10.0, 100.0], log="xy", levels={"floor": 0.7}, marker="o")
+    ax = plots.line_chart(series, [1.0, 10.0, 100.0], log="xy", levels={"floor": 0.7})
     line, level = ax.get_lines()
     assert np.isnan(line.get_ydata()[1]) and line.get_marker() == "o"
     assert list(level.get_ydata()) == [0.7, 0.7]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "floor"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "floor 0.70"]
+
+
+def test_a_line_that_is_no_number_any_more_ends_with_a_cross():
+    ax = plots.line_chart({"a": [1, 2, np.inf, np.nan], "b": [1, 2, 3, 4]}, xlabel="x", ylabel="y")
+    [cross] = [line for line in ax.get_lines() if line.get_marker() == "x"]
+    assert (cross.get_xdata(), cross.get_ydata()) == ([2], [2])
+    assert cross.get_color() == ax.get_lines()[0].get_color()
+
+
+def test_a_line_without_a_number_is_drawn_as_nothing():
+    ax = plots.line_chart({"a": [np.nan, np.nan]}, xlabel="x", ylabel="y", log="y")
+    assert np.isnan(ax.get_lines()[0].get_ydata()).all()
+
+
+def test_a_series_may_end_before_x():
+    ax = plots.line_chart({"a": [1.0], "b": [1.0, 2.0]}, x=range(2))
+    assert [line.get_xdata().tolist() for line in ax.get_lines()] == [[0], [0, 1]]
 
 
 def test_it_draws_into_axes_that_are_given():

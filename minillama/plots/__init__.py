@@ -7,7 +7,7 @@ from minillama.plots.decoding import computed_scores, memory_bars
 from minillama.plots.effects import by_layer, effect_map, intervals
 from minillama.plots.functions import function_curves, function_maps
 from minillama.plots.heads import head_groups, head_table
-from minillama.plots.layers import component_bars, named_lines, stream_sizes
+from minillama.plots.layers import component_bars, stream_sizes
 from minillama.plots.lines import line_chart
 from minillama.plots.llama_map import llama_map
 from minillama.plots.neurons import neuron_text
@@ -39,7 +39,6 @@ __all__ = [
     "loss_by_position",
     "loss_curve",
     "memory_bars",
-    "named_lines",
     "neuron_text",
     "nucleus",
     "number_grid",

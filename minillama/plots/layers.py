@@ -1,6 +1,6 @@
-"""What happens from layer to layer: sizes of vectors, several lines with names, components."""
+"""What happens from layer to layer: sizes of vectors, and their components."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle
 
 import matplotlib.pyplot as plt
@@ -10,20 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from minillama.plots.colors import BLACK, BLUE, GREEN, ORANGE, PURPLE, QUIET, SKY, VERMILION
+from minillama.plots.colors import BLACK, BLUE, QUIET, SKY, VERMILION
+from minillama.plots.lines import LOOKS
 from minillama.plots.text import as_array
 
 Number = float | int
-
-# Told apart by colour, and in grey by their dashes and marks.
-STYLES = (
-    (BLUE, "-", "o"),
-    (VERMILION, "--", "s"),
-    (GREEN, "-.", "^"),
-    (ORANGE, (0, (5, 1, 1, 1, 1, 1)), "D"),
-    (PURPLE, ":", "v"),
-)
-MARKED = 12  # a line of at most so many points has a mark at each
 
 
 def stream_sizes(
@@ -54,57 +45,6 @@ def stream_sizes(
     return ax
 
 
-def named_lines(
-    lines: Mapping[str, Sequence[Number] | np.ndarray | Tensor],
-    x: Sequence[Number] | np.ndarray | None = None,
-    *,
-    xlabel: str,
-    ylabel: str,
-    log: str = "",
-    levels: Mapping[str, Number] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Several lines over the same x, told apart by colour, dashes and marks.
-
-    x: None counts from 0, and a line may be shorter than x. log: "x", "y" or "xy". levels: values
-    that lines are held against, such as a floor, each with its name. Where a line is no longer
-    finite it ends, with a large ×.
-
-    Raises ValueError for a line of more points than x has.
-    """
-    if ax is None:
-        ax = plt.subplots(figsize=(7, 3.6), layout="constrained")[1]
-    for (name, line), (color, dashes, mark) in zip(lines.items(), cycle(STYLES), strict=False):
-        y = as_array(line if isinstance(line, Tensor) else np.asarray(line, dtype=np.float64))
-        places = np.arange(len(y)) if x is None else np.asarray(x, dtype=np.float64)
-        if len(y) > len(places):
-            raise ValueError(f"{name!r} has {len(y)} points, but x only {len(places)}")
-        places = places[: len(y)]
-        y = np.where(np.isfinite(y), y, np.nan)
-        ax.plot(
-            places,
-            y,
-            color=color,
-            linestyle=dashes,
-            marker=mark if len(y) <= MARKED else "",
-            markersize=5,
-            label=name,
-        )
-        drawn = np.flatnonzero(np.isfinite(y))
-        if len(drawn) and drawn[-1] < len(y) - 1:
-            end = drawn[-1]
-            ax.plot(places[end], y[end], "x", color=color, markersize=11, markeredgewidth=3)
-    for (name, level), dashes in zip((levels or {}).items(), cycle((":", "--")), strict=False):
-        label = f"{name} {level:.2f}"
-        ax.axhline(level, color=BLACK, linestyle=dashes, linewidth=1.2, label=label)
-    for axis in log:
-        getattr(ax, f"set_{axis}scale")("log")
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.legend(frameon=False)
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
-
-
 def component_bars(
     vectors: Mapping[str, Float[Tensor | np.ndarray, " dim"]], *, limit: Number | None = None
 ) -> Figure:
@@ -116,7 +56,7 @@ def component_bars(
         1, len(vectors), figsize=(3.1 * len(vectors), 2.7), squeeze=False, layout="constrained"
     )
     for ax, (name, vector), (color, *_) in zip(
-        axes.flat, vectors.items(), cycle(STYLES), strict=False
+        axes.flat, vectors.items(), cycle(LOOKS), strict=False
     ):
         values = as_array(vector)
         ax.bar(range(len(values)), values, color=color)

@@ -14,16 +14,16 @@ from minillama.plots.text import as_array
 
 Numbers = Tensor | np.ndarray | Sequence[float | int]
 
-# Told apart by their dashes as well, in grey and in print.
+# Told apart by colour, and in grey and in print by dashes and marks.
 LOOKS: tuple[Any, ...] = (
-    (BLUE, "-"),
-    (VERMILION, "--"),
-    (GREEN, "-."),
-    (PURPLE, ":"),
-    (ORANGE, (0, (5, 1, 1, 1))),
+    (BLUE, "-", "o"),
+    (VERMILION, "--", "s"),
+    (GREEN, "-.", "^"),
+    (PURPLE, ":", "v"),
+    (ORANGE, (0, (5, 1, 1, 1)), "D"),
 )
-
 ACROSS: tuple[Any, ...] = (":", (0, (1, 3)))  # for levels, thin dots
+MARKED = 12  # a line of at most so many points has a mark at each
 
 
 def line_chart(
@@ -35,38 +35,31 @@ def line_chart(
     log: str = "",
     smooth: int = 1,
     levels: Mapping[str, float] | None = None,
-    marker: str = "",
     ax: Axes | None = None,
 ) -> Axes:
     """Named series of numbers as lines over `x`, which counts from 1 where it is not given.
 
-    log: which axes are logarithmic, "x", "y" or "xy". smooth: each point becomes the mean of so
-    many up to and with it, and the first ones are left out. levels: numbers by name, drawn as
-    dotted lines across, such as a floor. Numbers that are none leave a gap.
+    A series may end before `x` does. Numbers that are none leave a gap; a series that ends in them
+    ends with a large cross. log: which axes are logarithmic, "x", "y" or "xy". smooth: each point
+    becomes the mean of so many up to and with it, and the first ones are left out. levels: numbers
+    by name, drawn as dotted lines across, such as a floor.
 
-    Raises ValueError where a series has more or fewer numbers than `x`, or fewer than `smooth`.
+    Raises ValueError where a series has more numbers than `x`, or fewer than `smooth`.
     """
     if ax is None:
         ax = plt.subplots(figsize=(7, 3.2), layout="constrained")[1]
-    for (name, numbers), (color, dashes) in zip(series.items(), cycle(LOOKS), strict=False):
+    for (name, numbers), look in zip(series.items(), cycle(LOOKS), strict=False):
         values = _array(numbers)
         places = np.arange(1, len(values) + 1) if x is None else _array(x)
-        if len(places) != len(values):
+        if len(values) > len(places):
             raise ValueError(f"{name} has {len(values)} numbers, but x has {len(places)}")
         if not 1 <= smooth <= len(values):
             raise ValueError(f"{name} has {len(values)} numbers, which smooth={smooth} cannot take")
         means = np.convolve(values, np.ones(smooth) / smooth, mode="valid")
-        ax.plot(
-            places[smooth - 1 :],
-            means,
-            color=color,
-            linestyle=dashes,
-            marker=marker,
-            markersize=4,
-            label=name,
-        )
-    for (name, level), dashes in zip((levels or {}).items(), cycle(ACROSS)):
-        ax.axhline(level, color=BLACK, linestyle=dashes, linewidth=1.2, label=name)
+        _line(ax, places[smooth - 1 : len(values)], means, name, look)
+    for (name, level), dashes in zip((levels or {}).items(), cycle(ACROSS), strict=False):
+        label = f"{name} {level:.2f}"
+        ax.axhline(level, color=BLACK, linestyle=dashes, linewidth=1.2, label=label)
     for axis in log:
         ax.set(**{f"{axis}scale": "log"})
     ax.set_xlabel(xlabel)
@@ -78,5 +71,20 @@ def line_chart(
     return ax
 
 
+def _line(ax: Axes, x: np.ndarray, y: np.ndarray, name: str, look: Any) -> None:
+    """One series, and the cross where it stops being numbers."""
+    color, dashes, mark = look
+    y = np.where(np.isfinite(y), y, np.nan)
+    mark = mark if len(y) <= MARKED else ""
+    ax.plot(x, y, color=color, linestyle=dashes, marker=mark, markersize=4, label=name)
+    drawn = np.flatnonzero(np.isfinite(y))
+    if len(drawn) and drawn[-1] < len(y) - 1:
+        end = drawn[-1]
+        ax.plot(x[end], y[end], "x", color=color, markersize=11, markeredgewidth=3)
+
+
 def _array(numbers: Numbers) -> np.ndarray:
-    return as_array(numbers) if isinstance(numbers, Tensor | np.ndarray) else np.array(numbers)
+    """As floats."""
+    if isinstance(numbers, Tensor):
+        return as_array(numbers)
+    return np.asarray(numbers, dtype=np.float64)
