@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from minillama.course.notebooks import read_notebook, tidy, write_notebook
 
+DRAWN = 1.0  # seconds: a picture that Python draws takes longer than what the page does itself
 LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
@@ -201,11 +202,11 @@ def use_sliders(notebook, view):
     for slider in view.locator(".widget-slider").all():
         notebook.drag(slider, 0.5)  # it may have begun at an end
         places = [partial(notebook.drag, slider, share) for share in (1.0, 0.0)]
-        notebook.changes_at_once(picture, *places, look=look)
+        notebook.changes_at_once(picture, *places, look=look, within=DRAWN)
         notebook.drag(slider, 0.5)  # where a choice makes a difference
     for buttons in view.locator(".widget-toggle-buttons").all():
         other = buttons.locator("button:not(.mod-active)").first
-        notebook.changes_at_once(picture, *[other.click] * 3, look=look)
+        notebook.changes_at_once(picture, *[other.click] * 3, look=look, within=DRAWN)
 
 
 def use_token_playground(notebook, view):
