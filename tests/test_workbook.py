@@ -22,6 +22,7 @@ from minillama.course.definitions import definitions, replace_definition
 from minillama.course.lessons import BUILD, TAUGHT, lessons
 from minillama.course.making import hints_above, make_workbook
 from minillama.course.splicing import parts, splice, unbound
+from minillama.course.workbook import box_of
 
 ROOT = Path(__file__).parent.parent
 FIRST = """\
@@ -787,6 +788,12 @@ def test_progress_shows_what_is_theirs_and_what_in_part(reader, monkeypatch):
         {"built": ["norm"], "begun": ["attention"]},
         {"built": ["norm", "attention"], "begun": []},
     ]
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.path.stem)
+def test_whatever_a_lesson_builds_has_its_box_on_the_map(lesson):
+    for build in lesson.builds:
+        plots.llama_map(built=[box_of(build.module, lesson.number)])
 
 
 def test_progress_names_the_exercises_solved_in_this_kernel(reader):

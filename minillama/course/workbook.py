@@ -111,4 +111,5 @@ def box_of(module: str, lesson: str) -> str:
     """The box of the map that holds what a lesson builds in a module."""
     if module == "attention" and lesson != "04":
         return "heads"
-    return {"optim": "training"}.get(module, module)
+    boxes = {"optim": "training", "transforms": "sampling", "beam": "sampling"}
+    return boxes.get(module, module)

@@ -143,9 +143,9 @@ def leading(SwiGLU: Any) -> Iterator[Case]:
 @swiglu.probe("large numbers pass the gate whole or not at all")
 def large(SwiGLU: Any) -> Iterator[Case]:
     w = {f"{name}.weight": torch.ones(1, 1) for name in ("w_gate", "w_up", "w_down")}
-    got = call(made(SwiGLU, w), torch.tensor([[30.0], [-30.0]]))
-    example = "all weights 1 and x = [[30], [-30]]"
-    yield Case(got, torch.tensor([[900.0], [0.0]]), example, atol=1e-3)
+    got = call(made(SwiGLU, w), torch.tensor([[30.0], [-30.0], [300.0]]))
+    example = "all weights 1 and x = [[30], [-30], [300]]"
+    yield Case(got, torch.tensor([[900.0], [0.0], [90000.0]]), example, atol=1e-3)
 
 
 @swiglu.probe("bfloat16 goes in and comes out")

@@ -66,6 +66,7 @@ def fit_by_hand(f: Any) -> Iterator[Case]:
     # 3 layers of 2 heads with a key and a value of 2 numbers: 24 numbers, 48 bytes
     yield Case(call(f, small, 100), 2, "3 layers of 2 key-value heads of 2 numbers, 100 bytes free")
     yield Case(call(f, small, 96), 2, "the same with 96 bytes free")
+    yield Case(call(f, small, 143), 2, "the same with 143 bytes free")
     yield Case(call(f, small, 1000, 4), 10, "1,000 bytes free and 4 bytes a number")
     seven = ModelConfig.preset("llama-7b")
     yield Case(call(f, seven, 10 * 2**30), 20480, "LLaMA 7B, 10 · 2³⁰ bytes free")

@@ -122,6 +122,16 @@ rms_norm = Check(
             "quarter of the numbers differ in the last bit: go back to x's dtype first.",
             {"wide.type_as(x) * self.weight": "(wide * self.weight.float()).type_as(x)"},
         ),
+        Mistake(
+            "starts-at-zero",
+            "The weights begin at 0, so a new norm gives out nothing but zeros. They begin at 1.",
+            {"torch.ones(dim)": "torch.zeros(dim)"},
+        ),
+        Mistake(
+            "starts-random",
+            "The weights begin at random numbers. They begin at 1: a new norm scales nothing.",
+            {"torch.ones(dim)": "torch.randn(dim)"},
+        ),
     ),
 )  # fmt: skip
 
@@ -146,6 +156,12 @@ def by_hand(RMSNorm: Any) -> Iterator[Case]:
     yield Case(
         got, torch.tensor([[0.8485, 11.314]]), "x = [[3, 4]] and weight = [1, 10]", rtol=1e-3
     )
+
+
+@rms_norm.probe("its weights are 1 at the start")
+def at_the_start(RMSNorm: Any) -> Iterator[Case]:
+    got = call(call(RMSNorm, 2, 1e-6), torch.tensor([[3.0, 4.0]]))
+    yield Case(got, torch.tensor([[0.8485, 1.1314]]), "a new norm and x = [[3, 4]]", rtol=1e-3)
 
 
 @rms_norm.probe("every position is normalised by itself")
