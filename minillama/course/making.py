@@ -34,8 +34,9 @@ and open `{first}`. In a cell that begins with `%%build`, write code in the plac
 `raise NotImplementedError`, and run the cell. It tells you whether that is right, and if not, why.
 Hints are folded away above it.
 
-`{package}/` is your own package. It begins as a copy of minillama's modules, so everything works
-from the start and you may take the lessons in any order. A part that you build takes the place of
+`{package}/` is your own package. It begins as a copy of minillama's modules (to read them gives
+away what you are to build), so everything works from the start and you may take the lessons in any
+order. A part that you build takes the place of
 minillama's as soon as its check passes, and a comment above it says that it is yours. So do not
 edit these files, nor move them: open the lessons here, where `{package}` stands beside them.
 

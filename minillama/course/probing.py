@@ -140,6 +140,8 @@ CURES = {
     "it; indexing with it does not.",
     "unexpected keyword argument 'axis'": "Is this numpy's function on a tensor? Take torch's.",
     "positional arguments but": "Keep the parameters as they were given in the blank.",
+    "before Module.__init__() call": "Let __init__ begin with `super().__init__()`, which makes "
+    "the module ready to hold parts.",
     "builtin_function_or_method": "In torch `size` is a method: `.shape`, or `.numel()`.",
 }
 

@@ -12,8 +12,9 @@ from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, call
 
 THETA_IGNORED = (
-    "rope_theta of the config is not used. It says how slow the slowest pairs are, and Llama 3's "
-    "is fifty times that of Llama 2: with a wrong one a trained model reads wrong positions."
+    "The paces do not come from ntk_theta(config): rope_theta, or more where the scaling is ntk. "
+    "It says how slow the slowest pairs are, and Llama 3's is fifty times that of Llama 2: with a "
+    "wrong one a trained model reads wrong positions."
 )
 EXPONENT_WITHOUT_2 = (
     "The exponent lacks its 2. Pair i stands for the numbers 2i and 2i + 1 of the original paper, "
