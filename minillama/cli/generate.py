@@ -103,13 +103,15 @@ def until(parts: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     held = ""
     for part in parts:
         held += part
-        if ends := [held.index(stop) for stop in stops if stop in held]:
+        longest = max((_overlap(held, stop) for stop in stops), default=0)
+        open_at = len(held) - longest  # where a stop may have begun that is not whole yet
+        ends = [held.index(stop) for stop in stops if stop in held]
+        if ends and min(ends) <= open_at:
             yield held[: min(ends)]
             return
-        longest = max((_overlap(held, stop) for stop in stops), default=0)
-        yield held[: len(held) - longest]
-        held = held[len(held) - longest :]
-    yield held
+        yield held[:open_at]
+        held = held[open_at:]
+    yield held[: min((held.index(stop) for stop in stops if stop in held), default=len(held))]
 
 
 def _overlap(text: str, stop: str) -> int:

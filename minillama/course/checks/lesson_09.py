@@ -160,8 +160,8 @@ flops_per_token = Check(
         ),
         Mistake(
             "no-output",
-            "The output matrix is missing: a logit for each token of the vocabulary. (A tied one "
-            "is multiplied all the same.)",
+            "The output matrix is missing: a logit for each token of the vocabulary. A tied one "
+            "is multiplied all the same.",
             {" + config.dim * config.vocab_size": ""},
         ),
         Mistake(
