@@ -31,7 +31,9 @@ hypothesis.settings.load_profile("minillama")
 
 @pytest.fixture(autouse=True)
 def reproducible():
-    """The same random numbers in every order of tests; one thread, which suits tiny tensors.
+    """The same random numbers in every order of tests, and no figures of the one before.
+
+    One thread, which suits tiny tensors.
 
     And Ctrl-C as in a terminal: a shell that starts the tests in the background turns it off.
     """
@@ -43,6 +45,8 @@ def reproducible():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -37,12 +37,6 @@ def log(floor=0.8):
     )
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
-
-
 def axes():
     return Figure().add_subplot()
 

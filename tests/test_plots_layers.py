@@ -2,19 +2,11 @@
 
 import matplotlib
 import numpy as np
-import pytest
 import torch
 
 matplotlib.use("agg")
-from matplotlib import pyplot
 
 from minillama import plots
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
 
 
 def lines(ax):

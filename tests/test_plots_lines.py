@@ -11,12 +11,6 @@ from matplotlib import pyplot
 from minillama import plots
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
-
-
 def test_each_series_is_a_line_with_its_name_and_its_own_dashes():
     ax = plots.line_chart({"a": torch.tensor([3.0, 2.0, 1.0]), "b": [1.0, 1.5, 2.0]})
     first, second = ax.get_lines()

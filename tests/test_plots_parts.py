@@ -1,19 +1,12 @@
-"""Pictures of shares, and of losses side by side."""
+"""Pictures of shares, of memory, and of losses side by side."""
 
 import matplotlib
 import numpy as np
 import pytest
 
 matplotlib.use("agg")
-from matplotlib import pyplot
 
 from minillama import plots
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
 
 
 def test_each_row_is_split_into_its_shares():
@@ -38,3 +31,15 @@ def test_losses_have_their_numbers_and_the_floor_its_line():
     assert [text.get_text() for text in ax.texts] == ["0.50", "nan", "7.62", "floor 0.45"]
     assert [*ax.lines[0].get_xdata()] == [0.45, 0.45]
     assert not plots.loss_bars({"right": 0.5}).lines
+    assert plots.loss_bars({"right": 0.5}, digits=3).texts[0].get_text() == "0.500"
+
+
+def test_memory_is_stacked_in_gigabytes():
+    rows = {"one": {"weights": 2e9, "cache": 1e9}, "two": {"weights": 2e9}}
+    ax = plots.memory_bars(rows, {"a card": 4e9})
+    widths = [[bar.get_width() for bar in bars] for bars in ax.containers]
+    assert widths == [[2, 2], [1, 0]]
+    assert [bar.get_x() for bar in ax.containers[1]] == [2, 2]
+    assert [text.get_text() for text in ax.texts] == [" 3 GB", " 2 GB", "a card"]
+    assert ax.get_xlim()[1] > 4
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]

@@ -1,7 +1,6 @@
 """Tokens as coloured pieces, read back from the Axes they were drawn on."""
 
 import matplotlib
-import pytest
 
 matplotlib.use("agg")
 from itertools import pairwise
@@ -13,12 +12,6 @@ from minillama import plots
 from minillama.plots import text
 from minillama.plots.colors import INK, ink_on, luminance
 from minillama.plots.pieces import TINTS
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
 
 
 def texts(ax):

@@ -3,18 +3,10 @@ import pytest
 import torch
 
 matplotlib.use("agg")
-from matplotlib import pyplot
 from matplotlib.colors import to_hex
-from matplotlib.patches import Rectangle
 
 from minillama import plots
 from minillama.plots.colors import BLUE, FAINT
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
 
 
 @pytest.mark.parametrize(("top_p", "kept"), [(0.4, 1), (0.5, 1), (0.6, 2), (1.0, 4), (1, 4)])
@@ -34,23 +26,6 @@ def test_of_a_large_nucleus_the_first_are_shown():
     assert len(ax.patches) == 7 and "50 of 100" in ax.get_xlabel()
     with pytest.raises(ValueError, match="2 tokens, but 3 probabilities"):
         plots.nucleus(torch.ones(3) / 3, ["a", "b"], 0.5)
-
-
-def test_a_grid_says_its_numbers_and_frames_what_is_marked():
-    values = torch.tensor([[0.0, 0.5, 1.0], [0.25, 0.5, 0.75]])
-    ax = plots.number_grid(values, [1, 2], ["a", "b", "c"], axes=("n", "k"), marked=values > 0.6)
-    written = [text.get_text() for text in ax.texts]
-    assert written == ["0.00", "0.50", "1.00", "0.25", "0.50", "0.75"]
-    frames = [p for p in ax.patches if isinstance(p, Rectangle)]
-    assert [(round(p.get_x() + 0.46), round(p.get_y() + 0.44)) for p in frames] == [(2, 0), (2, 1)]
-    assert (ax.get_ylabel(), ax.get_xlabel()) == ("n", "k")
-    shares = ax.images[0].get_array()
-    assert shares.min() == 0 and shares.max() == 1
-    wide = plots.number_grid(values, [1, 2], ["a", "b", "c"], axes=("n", "k"), limits=(0, 2))
-    assert wide.images[0].get_array().max() == 0.5
-    plots.number_grid(torch.zeros(1, 1), [1], [1], axes=("", ""))
-    with pytest.raises(ValueError, match="3 × 2 names, but \\(2, 3\\) numbers"):
-        plots.number_grid(values, [1, 2, 3], [1, 2], axes=("", ""))
 
 
 def test_a_spread_counts_all_and_marks_what_lies_beside_it():

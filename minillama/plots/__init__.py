@@ -3,35 +3,33 @@
 from minillama.plots.attention import attention_map, head_grid
 from minillama.plots.bars import distribution_bars
 from minillama.plots.curves import loss_curve, save_loss_curve
-from minillama.plots.decoding import computed_scores, memory_bars
-from minillama.plots.effects import by_layer, effect_map, intervals
+from minillama.plots.decoding import computed_scores
+from minillama.plots.effects import intervals
 from minillama.plots.functions import function_curves, function_maps
-from minillama.plots.heads import head_groups, head_table
+from minillama.plots.heads import head_groups
 from minillama.plots.layers import component_bars, stream_sizes
 from minillama.plots.lines import line_chart
 from minillama.plots.llama_map import llama_map
 from minillama.plots.neurons import neuron_text
-from minillama.plots.parts import loss_bars, stacked_shares
+from minillama.plots.parts import loss_bars, memory_bars, stacked_shares
 from minillama.plots.pieces import token_pieces
 from minillama.plots.positions import loss_by_position, rope_clocks, rotation_plane
-from minillama.plots.sampling import nucleus, number_grid, spread
+from minillama.plots.sampling import nucleus, spread
 from minillama.plots.seeds import seed_curves
 from minillama.plots.show import show
+from minillama.plots.tables import number_table
 from minillama.plots.tokens import token_colors
 from minillama.plots.training import training_panels
 
 __all__ = [
     "attention_map",
-    "by_layer",
     "component_bars",
     "computed_scores",
     "distribution_bars",
-    "effect_map",
     "function_curves",
     "function_maps",
     "head_grid",
     "head_groups",
-    "head_table",
     "intervals",
     "line_chart",
     "llama_map",
@@ -41,7 +39,7 @@ __all__ = [
     "memory_bars",
     "neuron_text",
     "nucleus",
-    "number_grid",
+    "number_table",
     "rope_clocks",
     "rotation_plane",
     "save_loss_curve",

@@ -1,6 +1,4 @@
-"""What a model computes while it writes, and what it has to keep for that."""
-
-from collections.abc import Mapping
+"""What a model computes while it writes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,9 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
-from minillama.plots.colors import BLUE, FAINT, INK, ORANGE, PURPLE, QUIET, SKY
-
-GB = 1e9
+from minillama.plots.colors import BLUE
 
 
 def computed_scores(prompt: int, step: int, *, cached: bool, ax: Axes | None = None) -> Axes:
@@ -44,40 +40,4 @@ def computed_scores(prompt: int, step: int, *, cached: bool, ax: Axes | None = N
         del colours["computed before"]
     handles = [Patch(color=color, label=label) for label, color in colours.items()]
     ax.legend(handles=handles, loc="upper right", frameon=False)
-    return ax
-
-
-def memory_bars(
-    rows: Mapping[str, Mapping[str, float]],
-    limits: Mapping[str, float] | None = None,
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """Bytes by what they hold ("weights", "cache"), a stacked bar in GB for each row.
-
-    limits: memories of machines in bytes, each drawn as a line with its name. A GB is 10⁹ bytes.
-    """
-    if ax is None:
-        size = (7.5, 0.45 * len(rows) + 1.4)
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
-    names = list(dict.fromkeys(name for parts in rows.values() for name in parts))
-    places, ends = np.arange(len(rows)), np.zeros(len(rows))
-    for name, color in zip(names, (SKY, ORANGE, PURPLE, FAINT), strict=False):
-        sizes = np.array([parts.get(name, 0.0) for parts in rows.values()]) / GB
-        ax.barh(places, sizes, 0.7, left=ends, color=color, label=name)
-        ends += sizes
-    for place, end in zip(places, ends, strict=True):
-        ax.text(float(end), float(place), f" {end:.3g} GB", va="center", fontsize=9, color=INK)
-    widest = ends.max()
-    for name, limit in (limits or {}).items():
-        ax.axvline(limit / GB, color=QUIET, linestyle=":", linewidth=1)
-        ax.text(limit / GB, -0.55, name, ha="center", va="bottom", fontsize=8, color=QUIET)
-        widest = max(widest, limit / GB)
-    ax.set_xlim(0, 1.15 * widest)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_yticks(places, list(rows))
-    ax.tick_params(axis="y", length=0)
-    ax.set_xlabel("memory (GB)")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=len(names))
     return ax

@@ -9,12 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from minillama.plots.colors import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, QUIET, VERMILION
+from minillama.plots.colors import FAINT, INK, QUIET
+from minillama.plots.lines import LOOKS
 from minillama.plots.text import as_array
-
-STYLES = (
-    (BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (ORANGE, ":"), (PURPLE, (0, (5, 1, 1, 1, 1, 1))),
-)  # fmt: skip
 
 
 def function_curves(
@@ -29,10 +26,10 @@ def function_curves(
     functions: elementwise, by the name that the legend gives them; label: what runs from `least`
     to `most`. Raises ValueError where there is no function, or none that the styles are left for.
     """
-    if not 1 <= len(functions) <= len(STYLES):
-        raise ValueError(f"give one to {len(STYLES)} functions, not {len(functions)}")
+    if not 1 <= len(functions) <= len(LOOKS):
+        raise ValueError(f"give one to {len(LOOKS)} functions, not {len(functions)}")
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    for (name, function), (color, style) in zip(functions.items(), STYLES, strict=False):
+    for (name, function), (color, style, _) in zip(functions.items(), LOOKS, strict=False):
         x = torch.linspace(least, most, 401, dtype=torch.float64, requires_grad=True)
         y = function(x)
         (slope,) = torch.autograd.grad(y.sum(), x)

@@ -1,17 +1,12 @@
-"""The heads of a model: which of them share keys, and a number or a name for each."""
+"""The heads of a model: which of them share keys and values."""
 
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from minillama.plots.colors import BLUE, FAINT, INK, ORANGE, QUIET, SHADES, ink_on
-from minillama.plots.text import as_array
+from minillama.plots.colors import BLUE, INK, ORANGE, QUIET
 
 
 def head_groups(
@@ -65,48 +60,3 @@ def _wires(ax: Axes, n_heads: int, n_kv_heads: int) -> None:
     ax.set_yticks([0, 1], ["keys,\nvalues", "queries"])
     ax.tick_params(length=0, labelsize=9)
     ax.spines[:].set_visible(False)
-
-
-def head_table(
-    values: Float[Tensor | np.ndarray, "layers heads"],
-    names: Sequence[Sequence[str]] | None = None,
-    *,
-    unit: str,
-    title: str | None = None,
-    most: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """A cell for every head, layers down and heads across, darker for more, with its number.
-
-    names: a word for each head, that stands above its number; most: what is darkest (None: the
-    largest). Numbers below zero are as light as zero.
-
-    Raises ValueError for names that are not as many as the values.
-    """
-    numbers = as_array(values)
-    layers, heads = numbers.shape
-    if names is not None and [len(row) for row in names] != [heads] * layers:
-        raise ValueError(f"names must be {layers} rows of {heads}")
-    if ax is None:
-        size = (0.85 * heads + 1.6, 0.55 * layers + 1.1)
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
-    norm = Normalize(0, most or max(float(numbers.max()), 1e-9), clip=True)
-    image = ax.imshow(numbers, cmap=SHADES, norm=norm, aspect="auto")
-    for (layer, head), number in np.ndenumerate(numbers):
-        ink = ink_on(SHADES(norm(number))[:3])
-        text = f"{number:.2f}".replace("-0.00", "0.00")
-        text = f"{names[layer][head]}\n{text}".strip() if names is not None else text
-        ax.text(head, layer, text, ha="center", va="center", color=ink, fontsize=8)
-    ax.set_xticks(range(heads))
-    ax.set_yticks(range(layers))
-    ax.set_xticks(np.arange(1, heads) - 0.5, minor=True)
-    ax.set_yticks(np.arange(1, layers) - 0.5, minor=True)
-    ax.grid(which="minor", color="white", linewidth=1.5)
-    ax.tick_params(which="both", length=0)
-    ax.spines[:].set_color(FAINT)
-    ax.set(xlabel="head", ylabel="layer", title=title or "")
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, aspect=22, pad=0.02)
-    bar.set_label(unit, color=INK, fontsize=9)
-    bar.ax.tick_params(labelsize=8, color=QUIET)
-    bar.outline.set_edgecolor(FAINT)
-    return ax

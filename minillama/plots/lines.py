@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from minillama.plots.colors import BLACK, BLUE, GREEN, ORANGE, PURPLE, QUIET, VERMILION
+from minillama.plots.colors import BLACK, BLUE, GREEN, ORANGE, PURPLE, QUIET, SKY, VERMILION
 from minillama.plots.text import as_array
 
 Numbers = Tensor | np.ndarray | Sequence[float | int]
@@ -21,6 +21,8 @@ LOOKS: tuple[Any, ...] = (
     (GREEN, "-.", "^"),
     (PURPLE, ":", "v"),
     (ORANGE, (0, (5, 1, 1, 1)), "D"),
+    (BLACK, (0, (8, 2)), "P"),
+    (SKY, (0, (3, 1, 1, 1, 1, 1)), "X"),
 )
 ACROSS: tuple[Any, ...] = (":", (0, (1, 3)))  # for levels, thin dots
 MARKED = 12  # a line of at most so many points has a mark at each
@@ -49,8 +51,8 @@ def line_chart(
     if ax is None:
         ax = plt.subplots(figsize=(7, 3.2), layout="constrained")[1]
     for (name, numbers), look in zip(series.items(), cycle(LOOKS), strict=False):
-        values = _array(numbers)
-        places = np.arange(1, len(values) + 1) if x is None else _array(x)
+        values = as_array(numbers)
+        places = np.arange(1, len(values) + 1) if x is None else as_array(x)
         if len(values) > len(places):
             raise ValueError(f"{name} has {len(values)} numbers, but x has {len(places)}")
         if not 1 <= smooth <= len(values):
@@ -81,10 +83,3 @@ def _line(ax: Axes, x: np.ndarray, y: np.ndarray, name: str, look: Any) -> None:
     if len(drawn) and drawn[-1] < len(y) - 1:
         end = drawn[-1]
         ax.plot(x[end], y[end], "x", color=color, markersize=11, markeredgewidth=3)
-
-
-def _array(numbers: Numbers) -> np.ndarray:
-    """As floats."""
-    if isinstance(numbers, Tensor):
-        return as_array(numbers)
-    return np.asarray(numbers, dtype=np.float64)

@@ -1,6 +1,6 @@
-"""Shares of a whole, and broken parts side by side: horizontal bars."""
+"""Horizontal bars: shares of a whole, memory and what fills it, losses side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,7 +19,8 @@ from minillama.plots.colors import (
     ink_on,
 )
 
-SMALLEST = 0.04  # a share below has no room for its number
+GB = 1e9
+SMALLEST = 4  # a share in percent; a smaller one has no room for its number
 COLORS = (SKY, ORANGE, GREEN, YELLOW, PURPLE, BLUE, VERMILION)
 
 
@@ -30,53 +31,106 @@ def stacked_shares(
 
     Raises ValueError for more parts than there are colours, or a row that sums to nothing.
     """
-    names = list(dict.fromkeys(name for parts in rows.values() for name in parts))
-    if len(names) > len(COLORS):
-        raise ValueError(f"{len(names)} parts are too many for {len(COLORS)} colours")
     if empty := [row for row, parts in rows.items() if not sum(parts.values()) > 0]:
         raise ValueError(f"{empty[0]!r} has no parts to show")
-    if ax is None:
-        size = (8, 0.42 * len(rows) + 1.1)
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
-    places, ends = np.arange(len(rows)), np.zeros(len(rows))
-    for name, color in zip(names, COLORS, strict=False):
-        shares = np.array([parts.get(name, 0) / sum(parts.values()) for parts in rows.values()])
-        bars = ax.barh(places, 100 * shares, 0.75, left=ends, color=color, label=name)
-        labels = [f"{share:.0%}" if share >= SMALLEST else "" for share in shares]
-        ax.bar_label(bars, labels, label_type="center", fontsize=9, color=ink_on(color))
-        ends += 100 * shares
-    ax.set_yticks(places, list(rows))
-    ax.set_ylim(len(rows) - 0.5, -0.5)
+    shares = {
+        row: {name: 100 * part / sum(parts.values()) for name, part in parts.items()}
+        for row, parts in rows.items()
+    }
+    ax = _stacked(shares, lambda share: f"{share:.0f}%" if share >= SMALLEST else "", ax)
     ax.set_xlim(0, 100)
     ax.set_xlabel("share (%)")
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names))
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def memory_bars(
+    rows: Mapping[str, Mapping[str, float]],
+    limits: Mapping[str, float] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Bytes by what they hold ("weights", "cache"), a stacked bar in GB for each row.
+
+    limits: memories of machines in bytes, each drawn as a line with its name. A GB is 10⁹ bytes.
+    Raises ValueError for more parts than there are colours.
+    """
+    sizes = {row: {name: part / GB for name, part in parts.items()} for row, parts in rows.items()}
+    ax = _stacked(sizes, None, ax)
+    ends = [sum(parts.values()) for parts in sizes.values()]
+    for place, end in enumerate(ends):
+        ax.text(end, place, f" {end:.3g} GB", va="center", fontsize=9, color=INK)
+    for name, limit in (limits or {}).items():
+        ends.append(limit / GB)
+        ax.axvline(ends[-1], color=QUIET, linestyle=":", linewidth=1)
+        ax.text(ends[-1], -0.55, name, ha="center", va="bottom", fontsize=8, color=QUIET)
+    ax.set_xlim(0, 1.15 * max(ends))
+    ax.set_xlabel("memory (GB)")
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=9)
     return ax
 
 
 def loss_bars(
-    losses: Mapping[str, float], *, floor: float | None = None, ax: Axes | None = None
+    losses: Mapping[str, float],
+    *,
+    floor: float | None = None,
+    digits: int = 2,
+    ax: Axes | None = None,
 ) -> Axes:
     """A loss in nats per token for each name, with its number; the floor dotted, if it is known.
 
-    A loss that is no number gets the word "nan" in place of a bar.
+    digits: how many of each number stand after the point. A loss that is no number gets the word
+    "nan" in place of a bar.
     """
     if ax is None:
         size = (7, 0.36 * len(losses) + 0.8)
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     numbers = np.array([*losses.values()], dtype=float)
     bars = ax.barh(list(losses), np.nan_to_num(numbers), color=BLUE)
-    labels = [f"{number:.2f}" for number in numbers]
+    labels = [f"{number:.{digits}f}" for number in numbers]
     ax.bar_label(bars, labels, padding=3, fontsize=9, color=INK)
     if floor is not None:
         ax.axvline(floor, color=INK, linestyle=":")
         ax.text(
-            floor, -0.5, f"floor {floor:.2f}", ha="center", va="bottom", fontsize=8, color=QUIET
+            floor,
+            -0.5,
+            f"floor {floor:.{digits}f}",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color=QUIET,
         )
     ax.set_xlabel("loss (nats per token)")
     ax.set_xlim(0, 1.12 * np.nanmax(numbers))
     ax.set_ylim(len(losses) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _stacked(
+    rows: Mapping[str, Mapping[str, float | int]],
+    words: Callable[[float], str] | None,
+    ax: Axes | None,
+) -> Axes:
+    """Horizontal bars, one a row from the top; each part has a colour, and words on it."""
+    names = list(dict.fromkeys(name for parts in rows.values() for name in parts))
+    if len(names) > len(COLORS):
+        raise ValueError(f"{len(names)} parts are too many for {len(COLORS)} colours")
+    if ax is None:
+        size = (8, 0.42 * len(rows) + 1.1)
+        ax = plt.subplots(figsize=size, layout="constrained")[1]
+    places, ends = np.arange(len(rows)), np.zeros(len(rows))
+    for name, color in zip(names, COLORS, strict=False):
+        lengths = np.array([float(parts.get(name, 0)) for parts in rows.values()])
+        bars = ax.barh(places, lengths, 0.75, left=ends, color=color, label=name)
+        if words is not None:
+            labels = [words(length) for length in lengths]
+            ax.bar_label(bars, labels, label_type="center", fontsize=9, color=ink_on(color))
+        ends += lengths
+    ax.set_yticks(places, list(rows))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names))
     return ax

@@ -3,6 +3,7 @@
 import cmath
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,17 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Wedge
 from torch import Tensor
 
-from minillama.plots.colors import (
-    BLACK,
-    BLUE,
-    FAINT,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    QUIET,
-    SKY,
-    VERMILION,
-)
+from minillama.plots.colors import BLACK, BLUE, FAINT, ORANGE, QUIET, SKY, VERMILION
+from minillama.plots.lines import LOOKS
 from minillama.plots.text import as_array
 
 Pair = Sequence[float]
@@ -146,16 +138,14 @@ def loss_by_position(
     if ax is None:
         ax = plt.subplots(figsize=(8, 4), layout="constrained")[1]
     middles = list[float]()
-    colors = (VERMILION, QUIET, ORANGE, GREEN, BLUE, PURPLE, SKY)
-    for i, (name, numbers) in enumerate(losses.items()):
+    for (name, numbers), (color, _, mark) in zip(losses.items(), cycle(LOOKS), strict=False):
         values = as_array(numbers)
         if values.shape[1] % width:
             raise ValueError(f"{values.shape[1]} positions cannot be cut into bins of {width}")
         means = values.reshape(len(values), -1, width).mean((0, 2))
         middles = [width * (n + 0.5) for n in range(len(means))]
         label = f"{name}, at the end {means[-1]:.2f}"
-        color, marker = colors[i % len(colors)], "os^vDPX"[i % 7]
-        ax.plot(middles, means, color=color, marker=marker, markersize=4.5, label=label)
+        ax.plot(middles, means, color=color, marker=mark, markersize=4.5, label=label)
     if floor is not None:
         if len(floor) != len(middles):
             raise ValueError(f"there are {len(middles)} points, but {len(floor)} of the floor")

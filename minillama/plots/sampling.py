@@ -1,26 +1,16 @@
-"""Sampling: the nucleus of a distribution, a grid of measurements, and numbers beside a spread."""
+"""Sampling: the nucleus of a distribution, and numbers beside a spread."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from minillama.plots.colors import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    PURPLE,
-    QUIET,
-    SHADES,
-    VERMILION,
-    ink_on,
-)
+from minillama.plots.colors import BLUE, FAINT, INK, ORANGE, QUIET
+from minillama.plots.lines import LOOKS
 from minillama.plots.text import as_array, drawable, fonts
 
 
@@ -60,50 +50,6 @@ def nucleus(
     return ax
 
 
-def number_grid(
-    values: Float[Tensor | np.ndarray, "rows columns"],
-    rows: Sequence[object],
-    columns: Sequence[object],
-    *,
-    axes: tuple[str, str],
-    title: str = "",
-    marked: Bool[Tensor | np.ndarray, "rows columns"] | None = None,
-    limits: tuple[float | int, float | int] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """A table of numbers as a map: the larger, the darker, each written into its cell.
-
-    axes: what the rows and the columns are. marked: cells that get a frame. limits: the numbers at
-    the light and the dark end; None takes the smallest and the largest.
-
-    Raises ValueError for names that are not as many as the rows and columns.
-    """
-    numbers = as_array(values)
-    if numbers.shape != (len(rows), len(columns)):
-        raise ValueError(
-            f"there are {len(rows)} × {len(columns)} names, but {numbers.shape} numbers"
-        )
-    low, high = (numbers.min(), numbers.max()) if limits is None else limits
-    if ax is None:
-        size = (0.75 * len(columns) + 1.3, 0.5 * len(rows) + 1.1)
-        ax = plt.subplots(figsize=size, layout="constrained")[1]
-    shares = (numbers - low) / max(high - low, 1e-9)
-    ax.imshow(shares, cmap=SHADES, vmin=0, vmax=1, aspect="auto")
-    for (row, column), number in np.ndenumerate(numbers):
-        ink = ink_on(SHADES(float(np.clip(shares[row, column], 0, 1)))[:3])
-        ax.text(column, row, f"{number:.2f}", ha="center", va="center", color=ink, fontsize=9)
-        if marked is not None and bool(marked[row, column]):
-            frame = Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False)
-            frame.set(edgecolor=VERMILION, linewidth=2.5)
-            ax.add_patch(frame)
-    ax.set_yticks(range(len(rows)), [str(name) for name in rows])
-    ax.set_xticks(range(len(columns)), [str(name) for name in columns])
-    ax.set(ylabel=axes[0], xlabel=axes[1], title=title)
-    ax.tick_params(length=0)
-    ax.spines[:].set_color(FAINT)
-    return ax
-
-
 def spread(
     values: Float[Tensor | np.ndarray, " n"],
     marks: Mapping[str, float | int],
@@ -123,8 +69,7 @@ def spread(
     everything = np.array([*numbers, *marks.values()])
     edges = np.linspace(everything.min(), everything.max(), bins + 1)
     ax.hist(numbers, edges.tolist(), color=FAINT, edgecolor=QUIET, linewidth=0.5, label=what)
-    styles = zip((VERMILION, BLUE, GREEN, PURPLE, INK), ("-", "--", "-.", ":", "-"), strict=True)
-    for (name, mark), (color, line) in zip(marks.items(), styles, strict=False):
+    for (name, mark), (color, line, _) in zip(marks.items(), cycle(LOOKS), strict=False):
         text = f"{name}: {mark:.2f}"
         ax.axvline(mark, color=color, linestyle=line, linewidth=2, label=text)
     ax.set(xlabel=label, ylabel="how many")

@@ -8,10 +8,9 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from minillama.plots.colors import BLACK, BLUE, GREEN, INK, ORANGE, PURPLE, VERMILION
+from minillama.plots.colors import INK
+from minillama.plots.lines import LOOKS
 from minillama.plots.text import as_array
-
-LINES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, ":"), (ORANGE, "-"), (BLACK, "--"))
 
 
 def seed_curves(
@@ -28,13 +27,13 @@ def seed_curves(
     smooth: each point is the mean of so many steps, that one the last; steps: their numbers, if
     not 1, 2, 3, ...; marks: heights to compare with, by what they are, as dotted lines.
 
-    Raises ValueError for more than six kinds, or fewer steps than are smoothed over.
+    Raises ValueError for more than seven kinds, or fewer steps than are smoothed over.
     """
-    if len(curves) > len(LINES):
-        raise ValueError(f"at most {len(LINES)} kinds can be told apart, not {len(curves)}")
+    if len(curves) > len(LOOKS):
+        raise ValueError(f"at most {len(LOOKS)} kinds can be told apart, not {len(curves)}")
     if ax is None:
         ax = plt.subplots(figsize=(7, 3.6), layout="constrained")[1]
-    for (name, runs), (color, style) in zip(curves.items(), LINES, strict=False):
+    for (name, runs), (color, style, _) in zip(curves.items(), LOOKS, strict=False):
         values = as_array(runs)
         if values.shape[1] < smooth:
             raise ValueError(f"{name} has {values.shape[1]} steps, fewer than smooth={smooth}")
@@ -42,8 +41,8 @@ def seed_curves(
         means = np.lib.stride_tricks.sliding_window_view(values, smooth, axis=1).mean(-1)
         at = at[smooth - 1 :]
         if len(means) > 1:
-            ax.plot(at, means.T, style, color=color, linewidth=0.7, alpha=0.6)
-        ax.plot(at, means.mean(0), style, color=color, linewidth=2.2, label=name)
+            ax.plot(at, means.T, color=color, linestyle=style, linewidth=0.7, alpha=0.6)
+        ax.plot(at, means.mean(0), color=color, linestyle=style, linewidth=2.2, label=name)
     for name, height in (marks or {}).items():
         ax.axhline(height, color=INK, linestyle=":", linewidth=1)
         ax.annotate(

@@ -1,5 +1,6 @@
 """Tokens as labels: with visible spaces, and in a font that has their characters."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -68,8 +69,14 @@ def _characters() -> frozenset[int]:
     return frozenset().union(*(ft2font.FT2Font(file).get_charmap() for file in files))
 
 
-def as_array(numbers: Tensor | np.ndarray) -> Float[np.ndarray, "..."]:
+def as_array(numbers: Tensor | np.ndarray | Sequence[float | int]) -> Float[np.ndarray, "..."]:
     """Numbers that matplotlib can take: from any device and dtype, as float64."""
     if isinstance(numbers, Tensor):
         return numbers.detach().cpu().double().numpy()  # NumPy has no bfloat16
     return np.asarray(numbers, dtype=np.float64)
+
+
+def number(value: float, form: str = ".2f") -> str:
+    """A number in words, without a sign where it is rounded to nothing."""
+    text = f"{value:{form}}"
+    return text if float(text) else text.lstrip("+-")
