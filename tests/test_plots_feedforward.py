@@ -66,10 +66,12 @@ def test_an_interval_that_does_not_cover_zero_is_strong():
         plots.intervals(samples, {"sure": 0.5}, label="difference")
 
 
-def test_a_neurons_text_is_dark_where_it_speaks_whatever_the_sign():
+def test_a_neurons_text_is_dark_where_it_speaks_in_a_colour_for_each_sign():
     ax = plots.neuron_text(
         ["▁a", "b", "c"], torch.tensor([0.0, -3.0, 1.5]), ["▁no"], layer=2, neuron=7
     )
     darkness = [1 - np.mean(patch.get_facecolor()[:3]) for patch in ax.patches]
     assert darkness[1] > darkness[2] > darkness[0]
+    red, _, blue = np.transpose([patch.get_facecolor()[:3] for patch in ax.patches])
+    assert red[1] > blue[1] and red[2] < blue[2]
     assert ax.get_title(loc="left") == "layer 2, neuron 7    pushes:  ·no"

@@ -41,6 +41,8 @@ def test_rows_and_columns_have_names_or_are_counted():
 def test_the_shades_run_from_the_smallest_to_the_largest_or_as_it_is_said():
     [image] = table(np.array([[0.1, 0.5]])).get_images()
     assert image.get_clim() == (0.1, 0.5)
+    [image] = table(np.array([[0.1, 0.5]]), limits=(0, None)).get_images()
+    assert image.get_clim() == (0, 0.5)
     ax = table(np.array([[-0.1, 0.5, 3.0]]), limits=(0, 2), label="nats")
     assert ax.get_images()[0].get_clim() == (0, 2)
     assert texts(ax) == ["-0.10", "0.50", "3.00"]

@@ -1,5 +1,6 @@
 """The colours of every picture: told apart with any colour vision, and in grey by lightness."""
 
+from matplotlib import colormaps
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 # Okabe and Ito 2008, "Color Universal Design".
@@ -14,6 +15,9 @@ SHADES = LinearSegmentedColormap.from_list(
     "minillama shades",
     "#fbfdff #c3e1f5 #8fc5e9 #63a7d9 #3889c6 #216ba9 #0c4f89 #0b3461 #081c3c".split(),
 )
+
+# Orange below zero and purple above, as light as paper at it: ColorBrewer's, for any colour vision.
+TWO_SIDED = colormaps["PuOr"]
 
 
 def luminance(color: str | tuple[float, float, float]) -> float:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from minillama.plots.colors import FAINT, INK, QUIET
+from minillama.plots.colors import FAINT, INK, QUIET, TWO_SIDED
 from minillama.plots.lines import LOOKS
 from minillama.plots.text import as_array
 
@@ -73,7 +73,7 @@ def function_maps(
     )
     ends = (-reach, reach, -reach, reach)
     for ax, (title, table) in zip(axes.flat, tables.items(), strict=True):
-        drawn = ax.imshow(table, origin="lower", extent=ends, cmap="PuOr", vmin=-top, vmax=top)
+        drawn = ax.imshow(table, origin="lower", extent=ends, cmap=TWO_SIDED, vmin=-top, vmax=top)
         heights = np.linspace(-top, top, 9)[1:-1]
         ax.contour(table, heights, extent=ends, colors=QUIET, linewidths=0.7)
         if inner is not None:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from minillama.plots.text import as_array, drawable, fonts
+from minillama.plots.text import drawable, fonts
 from minillama.plots.tokens import token_colors
 
 
@@ -20,12 +20,12 @@ def neuron_text(
     neuron: int,
     top: float | None = None,
 ) -> Axes:
-    """The tokens, each as dark as the neuron's number there is large, whatever its sign.
+    """The tokens, each as dark as the neuron's number there is large: purple above 0, orange below.
 
-    pushed: the tokens that its value makes likelier, for the title. The scale runs from 0 to
-    `top`, or else to the largest. Raises ValueError for tokens that are not as many as the numbers.
+    pushed: the tokens that its value makes likelier, for the title. The scale runs to `top` on both
+    sides, or else to the largest. Raises ValueError for tokens that are not as many as the numbers.
     """
-    ax = token_colors(tokens, np.abs(as_array(numbers)), label="size of the number", top=top)
+    ax = token_colors(tokens, numbers, label="the neuron's number", top=top, signed=True)
     words = "  ".join(drawable(word) for word in pushed)
     title = f"layer {layer}, neuron {neuron}    pushes:  {words}"
     ax.set_title(title, fontsize=10, family=fonts(), loc="left")

@@ -22,7 +22,7 @@ def number_table(
     axes: tuple[str, str],
     words: Sequence[Sequence[str]] | None = None,
     marked: Bool[Tensor | np.ndarray, "_ _"] | None = None,
-    limits: tuple[float | int, float | int] | None = None,
+    limits: tuple[float | int | None, float | int | None] = (None, None),
     label: str = "",
     title: str = "",
     ax: Axes | None = None,
@@ -31,9 +31,9 @@ def number_table(
 
     rows, columns: their names; None counts from 0. axes: what the rows and the columns are.
     words: what stands above the number of each cell. marked: cells that get a frame. limits: the
-    numbers at the light and the dark end; beyond them it gets no lighter or darker, and the numbers
-    say by how much. None takes the smallest and the largest. label: what the numbers are, with
-    their unit, beside a scale of the shades.
+    numbers at the light and the dark end, for None the smallest and the largest; beyond them it
+    gets no lighter or darker. label: what the numbers are, with their unit, beside a scale of the
+    shades.
 
     Raises ValueError for names, words or marks that are not as many as the rows and columns.
     """
@@ -50,7 +50,9 @@ def number_table(
     frames = np.zeros(numbers.shape, bool) if marked is None else np.asarray(marked)
     if frames.shape != numbers.shape:
         raise ValueError(f"marks must be {height} rows of {width}")
-    least, most = (numbers.min(), numbers.max()) if limits is None else limits
+    least, most = limits
+    least = float(numbers.min()) if least is None else least
+    most = float(numbers.max()) if most is None else most
     if ax is None:
         longest = max(len(str(name)) for name in rows)
         size = (0.85 * width + 0.08 * longest + 1.5, 0.5 * height + 1.2)
