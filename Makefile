@@ -30,8 +30,12 @@ lab: install
 train: install
 	$(PY) -m minillama train --preset small --minutes 5
 
+# Lessons and their widgets are timed, so they run alone; the rest on two processes.
 test: lint
-	$(PY) -m pytest
+	status=0; \
+	$(PY) -m pytest tests --ignore=tests/test_browser.py -n 2 --dist loadfile || status=$$?; \
+	$(PY) -m pytest tests/test_browser.py notebooks || status=$$?; \
+	exit $$status
 
 lint: install
 	$(PY) -m ruff check .

@@ -692,9 +692,22 @@ def test_one_who_changes_a_definition_that_was_adopted(reader):
         reference("attention", "causal_mask"), ["causal_mask"]
     )
     out = reader.run(blank)
-    assert out.startswith("causal_mask: not built yet; yours from before is used until then.\n")
+    assert out.startswith("causal_mask: left blank here; yours from before is used until then.\n")
     assert "causal_mask is right" in reader.run("check(causal_mask)")
     assert reader.yours() == {"causal_mask"}
+
+
+def test_one_who_changes_what_is_given_is_told_where_it_counts(reader):
+    given = reference("attention", "fused_attend").replace("def fused", "def  fused", 1)
+    out = reader.run(cell("attention", "causal_mask") + "\n\n\n" + given)
+    told = (
+        "fused_attend is given, and not to build: this notebook uses it as you changed it, "
+        "my_minillama/attention.py keeps it as it was.\n"
+    )
+    assert told in out and "causal_mask is right." in out
+    assert reader.names["fused_attend"].__module__ == "__main__"
+    assert "def  fused" not in reader.file("attention")
+    assert "is given" not in reader.run(cell("attention", "causal_mask"))
 
 
 def test_one_who_renames_or_deletes_the_function(reader):

@@ -71,6 +71,12 @@ class Workbook:
                 print(verdict.message)
                 if not verdict.passed and verdict.mistake not in (MISSING, NOT_WRITTEN):
                     namespace[f"my_{name}"] = attempts[name]
+            there = definitions(self.package.source(module))
+            for name in [name for name in changed if name in there and name not in names]:
+                print(
+                    f"{name} is given, and not to build: this notebook uses it as you changed it, "
+                    f"{PACKAGE}/{module}.py keeps it as it was."
+                )
         except BaseException as error:
             what = f"its build cell stopped with {type(error).__name__}"
             what = "its build cell is not Python" if isinstance(error, NotPython) else what
@@ -114,7 +120,8 @@ class Workbook:
         blanks, raising = unfilled(defined[name].source)
         if blanks:
             some = len(blanks) < len(CHECKS[name].hints)
-            what = f"{' and '.join(blanks)} not written yet" if some else "not built yet"
+            whole = "left blank here" if self.package.parts(module)[name].yours else "not built yet"
+            what = f"{' and '.join(blanks)} not written yet" if some else whole
             text = f"{name}: {what}; {instead} until then."
             return CheckResult(name, False, NOT_WRITTEN, text)
         try:
