@@ -1,14 +1,16 @@
 """Attention as a map: one row for each token that looks, one column for each it looks at."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from minillama.plots.colors import FAINT, INK, QUIET, SHADES, ink_on
@@ -119,18 +121,21 @@ def _lower(values: np.ndarray) -> np.ndarray:
 
 
 def _draw(ax: Axes, values: np.ndarray, may_look: np.ndarray, label_size: float) -> None:
-    ax.imshow(np.where(may_look, values, np.nan), cmap=SHADES, vmin=0, vmax=1, aspect="equal")
-    # What may not be looked at is hatched, and not white, which is a weight of nothing.
-    hidden = np.where(may_look, np.nan, 1.0)
-    edges = [np.arange(size + 1) - 0.5 for size in reversed(values.shape)]
+    time, keys = values.shape
+    # What may not be looked at is hatched, and not white, which is a weight of nothing: a sheet
+    # behind the map, which has holes there.
     if not may_look.all():
-        dense = "//////" if max(values.shape) < 20 else "////"
-        paper = ListedColormap(["#F3F4F6"])
-        ax.pcolor(*edges, hidden, cmap=paper, hatch=dense, edgecolor=FAINT, linewidth=0)
-    ax.set_xticks(edges[0][1:-1], minor=True)
-    ax.set_yticks(edges[1][1:-1], minor=True)
-    ax.grid(which="minor", color="#EEF0F3", linewidth=0.5)
-    ax.tick_params(which="both", length=0, labelsize=label_size)
+        hatch = "//////" if max(values.shape) < 20 else "////"
+        sheet = Rectangle((-0.5, -0.5), keys, time, facecolor="#F3F4F6", hatch=hatch)
+        sheet.set(edgecolor=FAINT, linewidth=0, zorder=0)
+        ax.add_patch(sheet)
+    seen = np.where(may_look, values, np.nan)
+    ax.imshow(seen, cmap=SHADES, vmin=0, vmax=1, aspect="equal", zorder=1)
+    # Not the grid of minor ticks: a slider waits for the drawing, and ticks take long.
+    lines: dict[str, Any] = {"color": "#EEF0F3", "linewidth": 0.5, "zorder": 1.5}
+    ax.hlines(np.arange(time - 1) + 0.5, -0.5, keys - 0.5, **lines)
+    ax.vlines(np.arange(keys - 1) + 0.5, -0.5, time - 0.5, **lines)
+    ax.tick_params(length=0, labelsize=label_size)
     ax.spines[:].set_color(FAINT)
 
 

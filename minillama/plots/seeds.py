@@ -46,8 +46,8 @@ def seed_curves(
     for name, height in (marks or {}).items():
         ax.axhline(height, color=INK, linestyle=":", linewidth=1)
         ax.annotate(
-            name, (1, height), xycoords=("axes fraction", "data"), xytext=(-2, -3),
-            textcoords="offset points", ha="right", va="top", fontsize=8, color=INK,
+            name, (1, height), xycoords=("axes fraction", "data"), xytext=(-2, 3),
+            textcoords="offset points", ha="right", va="bottom", fontsize=8, color=INK,
         )  # fmt: skip
     ax.set(xlabel="step", ylabel=ylabel)
     ax.set_ylim(bottom=0)
