@@ -158,8 +158,24 @@ def merged(ids, pair, new):
 @answers("encode_bytes")
 def replays(text, merges):
     ids = list(text.encode("utf-8"))
+    for pair, new in sorted(merges.items(), key=lambda merge: merge[1]):
+        ids = merged(ids, pair, new)
+    return ids
+
+
+@answers("encode_bytes", "dictionary-order")
+def in_the_order_of_the_dictionary(text, merges):
+    ids = list(text.encode("utf-8"))
     for pair, new in merges.items():
         ids = merged(ids, pair, new)
+    return ids
+
+
+@answers("encode_bytes", "dictionary-order")
+def first_that_is_there(text, merges):
+    ids = list(text.encode())
+    while found := [pair for pair in merges if pair in pairwise(ids)]:
+        ids = merged(ids, found[0], merges[found[0]])
     return ids
 
 
@@ -201,7 +217,7 @@ def from_the_left(text, merges):
 @answers("encode_bytes", "characters")
 def by_ord(text, merges):
     ids = [ord(character) for character in text]
-    for pair, new in merges.items():
+    for pair, new in sorted(merges.items(), key=lambda merge: merge[1]):
         ids = merged(ids, pair, new)
     return ids
 

@@ -62,6 +62,22 @@ def two_matrices(dim, multiple_of, multiplier=1.0):
     return -(-int(multiplier * 4 * dim) // multiple_of) * multiple_of
 
 
+@answers("hidden_dim_by_rule", "first-cut-missing")
+def cuts_at_the_end(dim, multiple_of, multiplier=1.0):
+    width = int(multiplier * 8 * dim / 3)
+    return -(-width // multiple_of) * multiple_of
+
+
+@answers("hidden_dim_by_rule", "second-cut-missing")
+def cuts_at_the_start(dim, multiple_of, multiplier=1.0):
+    return math.ceil((8 * dim // 3) * multiplier / multiple_of) * multiple_of
+
+
+@answers("hidden_dim_by_rule", "never-cut")
+def goes_up_at_once(dim, multiple_of, multiplier=1.0):
+    return multiple_of * math.ceil(dim * 8 / 3 * multiplier / multiple_of)
+
+
 @answers("hidden_dim_by_rule", "a-float")
 def true_division(dim, multiple_of, multiplier=1.0):
     return ((8 * dim / 3 + multiple_of - 1) // multiple_of) * multiple_of

@@ -114,8 +114,10 @@ def rope(flaw, style="rotate_half"):
         cos, sin = torch.cat([c, c], -1), torch.cat([s, s], -1)
         if flaw == "half-turned":
             cos, sin = torch.cat([c, c * 0 + 1], -1), torch.cat([s, s * 0], -1)
-        if style == "low precision":
+        if flaw == "tables-rounded(to x)":  # as Hugging Face has it
             cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+        if flaw == "tables-rounded(to bfloat16)":
+            cos, sin = cos.bfloat16().float(), sin.bfloat16().float()
         a, b = x.chunk(2, -1)
         rotated = torch.cat([b if flaw == "not-a-rotation" else -b, a], -1)
         out = x * cos + rotated * sin
@@ -126,6 +128,7 @@ def rope(flaw, style="rotate_half"):
 
 ROPE = """in-place heads-for-time position-off-by-one backwards swapped one-angle-for-all
 interleaved half-turned not-a-rotation float32-out""".split()
+ROPE += ["tables-rounded(to x)", "tables-rounded(to bfloat16)"]
 
 
 def scores_to_weights(flaw, q, k, mask, width=None):
@@ -355,7 +358,7 @@ def first_attempt(flaw):
 
 FIRST = """all-axes-reversed all-axes-reversed(alone) keys-not-transposed neither-scaled-nor-masked
 mask-not-used len-is-the-batch not-low-enough(-10) not-low-enough(-20) not-low-enough(-50)
-not-low-enough(-100) shares-divided-again(times) shares-divided-again(where)
+not-low-enough(-100) not-low-enough(-1e4) not-low-enough(-65504) shares-divided-again(times) shares-divided-again(where)
 shares-divided-again(plus) mask-with-0(0)""".split()
 
 
@@ -686,7 +689,6 @@ RIGHT = {
     "rope_tables": tables(None),
     "apply_rope": rope(None),
     "apply_rope as complex numbers": rope(None, "complex"),
-    "apply_rope as Hugging Face has it": rope(None, "low precision"),
     "causal_mask": causal(None),
     "causal_mask by a triangle": triangle(lambda ones, shift: ones.tril(shift).bool()),
     "causal_mask moved at the end": lambda time, keys, device=None: (
@@ -695,7 +697,7 @@ RIGHT = {
     "attention_mask": documents(None),
     "attention_mask by a triangle": of_documents(lambda ones, shift: ones.tril(shift) > 0),
     "attention_weights filled in place": first_attempt(""),
-    "attention_weights with -1e4": first_attempt("(-1e4)"),
+    "attention_weights with -1e9": first_attempt("(-1e9)"),
     "attend with -1e9": with_values(first_attempt("(-1e9)")),
     "attention_weights": weights(None),
     "attend": attends(None),

@@ -88,11 +88,13 @@ def add_probes(check: Check, run: Run, oracle: Callable[..., Tensor], axes: str)
     @check.probe("a hidden key gets nothing, however high its score is")
     def high(answer: Any) -> Iterator[Case]:
         # The score of query t and key s is about 318 (s - t - 1/2): the future's are the highest.
-        (q, k, v), t = inputs(4, 4), torch.arange(4.0)
-        q[..., 0], q[..., 1] = 900.0, -900.0 * (t + 0.5)
-        k[..., 0], k[..., 1] = t, 1.0
-        example = "scores above 100 for what is hidden and below -100 for the rest"
-        yield case(answer, (q, k, v), None, example, 1e-3, 1e-3)
+        # Then 700 times that, which no number that float16 can hold is below.
+        for size, least in ((900.0, "100"), (630_000.0, "100,000")):
+            (q, k, v), t = inputs(4, 4), torch.arange(4.0)
+            q[..., 0], q[..., 1] = size, -size * (t + 0.5)
+            k[..., 0], k[..., 1] = t, 1.0
+            example = f"scores above {least} for what is hidden and below -{least} for the rest"
+            yield case(answer, (q, k, v), None, example, 1e-3, 1e-3)
 
     @check.probe("large scores do not overflow")
     def large(answer: Any) -> Iterator[Case]:

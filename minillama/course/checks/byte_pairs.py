@@ -38,6 +38,13 @@ encode_bytes = Check(
              + "        ids = [*ids[:i], merges[best], *ids[i + 2 :]]"},
         ),
         Mistake(
+            "dictionary-order",
+            "The pairs are merged in the order in which the dictionary lists them. It is often "
+            "that of learning, but nothing holds it to that: a dictionary that was sorted, or read "
+            "from a file, cuts the text otherwise. The least new id goes first.",
+            {"min(known, key=merges.get)": "min(known, key=list(merges).index)"},
+        ),
+        Mistake(
             "newest-first",
             "The pair that was learnt last goes first. It was learnt when the earlier merges had "
             "been made already: the least new id goes first.",
@@ -120,6 +127,7 @@ def encode_order(f: Any) -> Iterator[Case]:
     yield _encodes(f, "abc", LATE, [A, 256])
     yield _encodes(f, "abcbc", LATE, [A, 256, 256])
     yield _encodes(f, "abcabab", LATE, [A, 256, 257, 257])
+    yield _encodes(f, "abc", dict(reversed(LATE.items())), [A, 256])
 
 
 @encode_bytes.probe("in aaa the first two are merged")

@@ -55,4 +55,5 @@ FIRST_ATTEMPTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     ),
     ("not-low-enough", NOT_ENOUGH, {"-math.inf": "-10.0"}),
     ("not-low-enough", NOT_ENOUGH, {"-math.inf": "-100.0"}),
+    ("not-low-enough", NOT_ENOUGH, {"-math.inf": "-1e4"}),
 )

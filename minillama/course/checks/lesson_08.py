@@ -48,6 +48,32 @@ hidden_dim_by_rule = Check(
             {"math.ceil(hidden_dim / multiple_of) * multiple_of": "hidden_dim"},
         ),
         Mistake(
+            "not-rounded",
+            "It is not brought to a multiple of multiple_of. Multiples of 256 fill the blocks in "
+            "which hardware multiplies matrices.",
+            {"math.ceil(hidden_dim / multiple_of) * multiple_of": "hidden_dim",
+             "int(8 * dim / 3)": "8 * dim / 3"},
+        ),
+        Mistake(
+            "first-cut-missing",
+            "8/3 of dim is not cut before it is multiplied. The multiplier then makes a whole one "
+            "out of what should have been dropped, and the width is another than the checkpoint's.",
+            {"int(8 * dim / 3)": "8 * dim / 3"},
+        ),
+        Mistake(
+            "second-cut-missing",
+            "What the multiplier leaves is not cut, so a fraction above a multiple counts as more "
+            "than the multiple and goes up by one too many.",
+            {"int(multiplier * hidden_dim)": "multiplier * hidden_dim"},
+        ),
+        Mistake(
+            "never-cut",
+            "Nothing is cut before it goes up. The rule cuts to a whole number twice: 8/3 of dim, "
+            "and then that times the multiplier. Fractions that stay can make the width larger.",
+            {"int(8 * dim / 3)": "8 * dim / 3",
+             "int(multiplier * hidden_dim)": "multiplier * hidden_dim"},
+        ),
+        Mistake(
             "multiplier-ignored",
             "The multiplier is not used. Llama 2 70B and Llama 3 widen the feed-forward by it.",
             {"int(multiplier * hidden_dim)": "hidden_dim"},
@@ -83,6 +109,10 @@ def rule_by_hand(f: Any) -> Iterator[Case]:
         yield Case(
             width(f, dim, multiple_of), right, f"dim = {dim} and multiple_of = {multiple_of}"
         )
+    # 8/3 of 5 is cut to 13, and 1.3 of that, 16.9, to 16; 8/3 of 4 is cut to 10.
+    for dim, multiplier, right in ((5, 1.3, 16), (4, 2.0, 20)):
+        example = f"dim = {dim}, multiple_of = 1 and multiplier = {multiplier}"
+        yield Case(width(f, dim, 1, multiplier), right, example)
 
 
 @hidden_dim_by_rule.probe("the published models")

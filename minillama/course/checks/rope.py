@@ -18,13 +18,18 @@ NOT_A_ROTATION = (
     "Both sines have the same sign, which is no rotation: lengths change. A point (a, b) turns to "
     "(a cos - b sin, b cos + a sin)."
 )
+TABLES_ROUNDED = (
+    "cos and sin are rounded to bfloat16. Its 8 bits cannot tell neighbouring angles of a slow "
+    "pair apart, so words that stand next to each other get one position: take x to float32, turn, "
+    "and round only what comes out."
+)
 
 apply_rope = Check(
     "apply_rope",
     "rope",
     hints={
         "apply_rope": "The first and the second half of the last axis are a and b of the pairs; "
-        "they turn to a cos - b sin and b cos + a sin. Best in float32; then back to x's dtype.",
+        "they turn to a cos - b sin and b cos + a sin. In float32; then back to x's dtype.",
     },
     mistakes=(
         Mistake(
@@ -118,6 +123,18 @@ apply_rope = Check(
             "dtype, or queries and values no longer go together.",
             {"turned.type_as(x)": "turned"},
         ),
+        Mistake(
+            "tables-rounded",
+            TABLES_ROUNDED,
+            {"x.float().chunk(2, dim=-1)":
+             "x.chunk(2, dim=-1)\n    cos, sin = cos.type_as(x), sin.type_as(x)"},
+        ),
+        Mistake(
+            "tables-rounded",
+            TABLES_ROUNDED,
+            {"x.float().chunk(2, dim=-1)":
+             "x.float().chunk(2, dim=-1)\n    cos, sin = cos.bfloat16(), sin.bfloat16()"},
+        ),
     ),
 )  # fmt: skip
 
@@ -195,6 +212,11 @@ def half(apply_rope: Any) -> Iterator[Case]:
     x, angles = torch.randn(2, 3, 5, 8).bfloat16(), random_angles(5, 4)
     got = call(apply_rope, x, angles.cos().float(), angles.sin().float())
     yield Case(got, oracles.rotate(x, angles).bfloat16(), "x in bfloat16", rtol=0.02, atol=0.02)
+    # cos 0.785 - sin 0.785 is 0.000563, and in bfloat16 both are 0.7070 or so.
+    x, angles = torch.ones(1, 1, 3, 2).bfloat16(), torch.tensor([[0.785], [0.786], [1.0]]).double()
+    got = call(apply_rope, x, angles.cos().float(), angles.sin().float())
+    example = "x = [[[[1, 1], [1, 1], [1, 1]]]] in bfloat16 and the angles 0.785, 0.786 and 1"
+    yield Case(got, oracles.rotate(x, angles).bfloat16(), example, rtol=0.008, atol=1e-5)
 
 
 @apply_rope.probe("the gradient is right")
