@@ -101,6 +101,12 @@ def forgets_the_way_there(x, cos, sin):
     return torch.stack((first, second), -1).flatten(-2)
 
 
+@answers("rotate_neighbours", "a-column-for-two")
+def with_tables_as_they_are(x, cos, sin):
+    across = torch.stack((-x[..., 1::2], x[..., ::2]), -1).reshape(x.shape)
+    return x * cos + across * sin
+
+
 @answers("rotate_neighbours", "in-place")
 def overwrites(x, cos, sin):
     x[..., ::2], x[..., 1::2] = (

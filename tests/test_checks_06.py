@@ -237,6 +237,17 @@ def counts_from_one(key, back, cos, sin):
     return apply_rope(key[None], cos[back - 1 : back], -sin[back - 1 : back])[0]
 
 
+@answers("look_back", "wrong-length")
+def five_times_as_long(key, back, cos, sin):
+    return 5 * apply_rope(key[None], cos[back, None], -sin[back, None])[0]
+
+
+@answers("look_back", "wrong-length")
+def of_length_one(key, back, cos, sin):
+    query = by_hand(key, back, cos, sin)
+    return query / query.norm()
+
+
 @answers("look_back", "opposite")
 def points_away(key, back, cos, sin):
     return -apply_rope(key[None], cos[back, None], -sin[back, None])[0]

@@ -78,6 +78,13 @@ def in_any_dtype(x, weight, eps):
     return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight
 
 
+@norm("in-place")
+def writes_into_what_float_gives(x, weight, eps):
+    wide = x.float()
+    wide *= torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+    return wide.type_as(x) * weight
+
+
 @norm("no-keepdim")
 def loses_the_axis(x, weight, eps):
     return x / torch.sqrt(x.pow(2).mean(-1) + eps) * weight
@@ -127,6 +134,12 @@ def only_rms(x, eps):
 def centres_afterwards(x, eps):
     y = x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
     return y - y.mean(-1, keepdim=True)
+
+
+@answers("layer_norm", "in-place")
+def writes_into_x(x, eps):
+    x -= x.mean(-1, keepdim=True)
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
 
 
 @answers("layer_norm", "eps-outside-root")
@@ -188,6 +201,12 @@ def by_rms_norm(q, k, eps):
 def forgets_the_root(q, k, eps):
     q, k = (F.rms_norm(x, x.shape[-1:], eps=eps) for x in (q, k))
     return q @ k.mT
+
+
+@answers("qk_norm_scores", "all-axes-reversed")
+def reverses_all_axes(q, k, eps):
+    q, k = (F.rms_norm(x, x.shape[-1:], eps=eps) for x in (q, k))
+    return torch.matmul(q, k.T) / q.shape[-1] ** 0.5
 
 
 @answers("qk_norm_scores", "queries-only")

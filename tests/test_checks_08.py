@@ -109,6 +109,33 @@ def slope_is_sigmoid(gate, up, upstream):
     return upstream * up * gate.sigmoid(), upstream * F.silu(gate)
 
 
+@answers("swiglu_gradients", "no-slope")
+def forgets_the_slope(gate, up, upstream):
+    return upstream * up, upstream * F.silu(gate)
+
+
+@answers("swiglu_gradients", "no-slope")
+def forgets_silu(gate, up, upstream):
+    return upstream * up, upstream * gate
+
+
+@answers("swiglu_gradients", "silu-for-its-slope")
+def silu_again(gate, up, upstream):
+    return upstream * up * F.silu(gate), upstream * F.silu(gate)
+
+
+@answers("swiglu_gradients", "one-term-of-two")
+def second_term_only(gate, up, upstream):
+    s = gate.sigmoid()
+    return upstream * up * gate * s * (1 - s), upstream * gate * s
+
+
+@answers("swiglu_gradients", "gate-missing")
+def forgets_the_gate(gate, up, upstream):
+    s = gate.sigmoid()
+    return upstream * up * (s + s * (1 - s)), upstream * gate * s
+
+
 @answers("swiglu_gradients", "slope-of-the-sigmoid")
 def forgets_the_first_term(gate, up, upstream):
     s = gate.sigmoid()
@@ -192,16 +219,23 @@ def by_halves(x, w_gate_up, w_down):
 
 
 @answers("swiglu_merged")
+def by_split(x, w_gate_up, w_down):
+    gate, up = torch.split(x @ w_gate_up.T, len(w_gate_up) // 2, dim=-1)
+    return torch.einsum("...h,dh->...d", F.silu(gate) * up, w_down)
+
+
+@answers("swiglu_merged", "two-products")
 def parts_the_weights(x, w_gate_up, w_down):
     w_gate, w_up = w_gate_up.chunk(2)
     gate = x @ w_gate.T
     return (gate * torch.sigmoid(gate) * (x @ w_up.T)) @ w_down.T
 
 
-@answers("swiglu_merged")
-def by_split(x, w_gate_up, w_down):
-    gate, up = torch.split(x @ w_gate_up.T, len(w_gate_up) // 2, dim=-1)
-    return torch.einsum("...h,dh->...d", F.silu(gate) * up, w_down)
+@answers("swiglu_merged", "two-products")
+def two_layers(x, w_gate_up, w_down):
+    half = len(w_gate_up) // 2
+    gate, up = F.linear(x, w_gate_up[:half]), F.linear(x, w_gate_up[half:])
+    return F.linear(F.silu(gate) * up, w_down)
 
 
 @answers("swiglu_merged", "up-first")

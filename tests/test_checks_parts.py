@@ -26,7 +26,7 @@ def freqs(flaw):
         out, width = [], cfg.dim if flaw == "model-dim" else cfg.head_dim
         base = 10_000.0 if flaw == "theta-ignored" else cfg.rope_theta
         kind = None if cfg.rope_scaling is None or flaw == "scaling-ignored" else cfg.rope_scaling
-        if kind and kind.kind == "ntk":
+        if kind and kind.kind == "ntk" and flaw != "ntk-theta-not-used":
             power = 1 if flaw == "ntk-without-exponent" else width / (width - 2)
             base = base * kind.factor**power
         for i in range(width // 2):
@@ -38,14 +38,19 @@ def freqs(flaw):
                 w = w * kind.factor if flaw == "factor-multiplied" else w / kind.factor
             if kind and kind.kind == "llama3":
                 old = cfg.max_seq_len if flaw == "new-context" else kind.original_max_seq_len
+                low, high = kind.low_freq_factor, kind.high_freq_factor
+                if flaw == "factors-fixed":
+                    low, high = 1, 4
                 turns = old * w if flaw == "turns-without-2-pi" else old * w / (2 * math.pi)
-                s = (turns - kind.low_freq_factor) / (kind.high_freq_factor - kind.low_freq_factor)
-                s = min(1.0, max(0.0, s))
+                s = (turns - low) / (high if flaw == "share-of-the-middle" else high - low)
+                s = s if flaw == "share-not-cut-off" else min(1.0, max(0.0, s))
+                s = 1 - s if flaw == "middle-turned-round" and 0 < s < 1 else s
                 if flaw == "no-blend":
                     s = float(s >= 1)
                 s = 1 - s if flaw == "bands-swapped" else s
                 slow = w * kind.factor if flaw == "factor-multiplied" else w / kind.factor
-                w = s * w + (1 - s) * slow
+                step = s + (1 - s) * kind.factor
+                w = w / step if flaw == "factors-blended" else s * w + (1 - s) * slow
             out.append(w)
         if flaw == "slowest-first":
             out.reverse()
@@ -58,7 +63,8 @@ def freqs(flaw):
 
 FREQS = """exponent-without-2 exponent-doubled theta-ignored model-dim scaling-ignored bands-swapped
 ntk-without-exponent turns-for-radians factor-multiplied new-context turns-without-2-pi no-blend
-slowest-first one-for-every-number""".split()
+slowest-first one-for-every-number factors-fixed share-of-the-middle share-not-cut-off
+middle-turned-round factors-blended ntk-theta-not-used""".split()
 
 
 def tables(flaw):
@@ -94,6 +100,14 @@ def rope(flaw, style="rotate_half"):
             x[..., :h] = x1 * c - x[..., h:] * s
             x[..., h:] = x[..., h:] * c + x1 * s
             return x
+        if flaw == "in-place(of float)":
+            a, b = x.float().chunk(2, -1)
+            old = a.clone()
+            a *= c
+            a -= b * s
+            b *= c
+            b += old * s
+            return torch.cat((a, b), -1).to(x.dtype)
         if flaw == "heads-for-time":
             c, s = c.unsqueeze(1), s.unsqueeze(1)
         if flaw == "backwards":
@@ -114,6 +128,8 @@ def rope(flaw, style="rotate_half"):
         cos, sin = torch.cat([c, c], -1), torch.cat([s, s], -1)
         if flaw == "half-turned":
             cos, sin = torch.cat([c, c * 0 + 1], -1), torch.cat([s, s * 0], -1)
+        if flaw == "a-column-for-two":
+            cos, sin = c, s
         if flaw == "tables-rounded(to x)":  # as Hugging Face has it
             cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         if flaw == "tables-rounded(to bfloat16)":
@@ -128,7 +144,12 @@ def rope(flaw, style="rotate_half"):
 
 ROPE = """in-place heads-for-time position-off-by-one backwards swapped one-angle-for-all
 interleaved half-turned not-a-rotation float32-out""".split()
-ROPE += ["tables-rounded(to x)", "tables-rounded(to bfloat16)"]
+ROPE += [
+    "a-column-for-two",
+    "in-place(of float)",
+    "tables-rounded(to x)",
+    "tables-rounded(to bfloat16)",
+]
 
 
 def scores_to_weights(flaw, q, k, mask, width=None):
@@ -142,7 +163,10 @@ def scores_to_weights(flaw, q, k, mask, width=None):
         "scaled-by-time": T**0.5,
         "scaled-by-model-dim": (width or 1) ** 0.5,
     }.get(flaw, q.size(-1) ** 0.5)
-    att = torch.einsum("...td,...sd->...ts", q, k) / root
+    if flaw != "heads-not-repeated":
+        att = torch.einsum("...td,...sd->...ts", q, k) / root
+    if flaw == "heads-not-repeated":
+        att = q @ k.transpose(-1, -2) / root
     if flaw == "queries-for-keys":
         att = torch.einsum("...td,...sd->...st", q, k) / root
     shift = {"one-future": 1, "not-causal": S}.get(flaw, -str(flaw).startswith("hides-itself"))
@@ -199,6 +223,8 @@ def attends(flaw, heads_as="repeat"):
             )
         if query.dim() == 4:
             g = query.size(1) // key.size(1)
+            if flaw == "heads-not-repeated":
+                g = 1
             if flaw == "tiled-heads":
                 key, value = key.repeat(1, g, 1, 1), value.repeat(1, g, 1, 1)
             else:
@@ -358,12 +384,20 @@ def first_attempt(flaw):
 
 FIRST = """all-axes-reversed all-axes-reversed(alone) keys-not-transposed neither-scaled-nor-masked
 mask-not-used len-is-the-batch not-low-enough(-10) not-low-enough(-20) not-low-enough(-50)
-not-low-enough(-100) not-low-enough(-1e4) not-low-enough(-65504) shares-divided-again(times) shares-divided-again(where)
-shares-divided-again(plus) mask-with-0(0)""".split()
+not-low-enough(-100) not-low-enough(-1e4) not-low-enough(-65504)
+shares-divided-again(times) shares-divided-again(where) shares-divided-again(plus) mask-with-0(0)""".split()
 
 
 def with_values(weights):
     return lambda q, k, v, mask=None: weights(q, k, mask) @ v
+
+
+def only_repeats(weights):
+    def attend(q, k, v, mask=None):
+        k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
+        return weights(q, k, mask) @ v
+
+    return attend
 
 
 def repeats(flaw):
@@ -444,7 +478,16 @@ def attention(flaw):
             spread = (lambda y: y.repeat(1, g, 1, 1)) if flaw == "tiled-heads" else (
                 lambda y: y.repeat_interleave(g, 1)
             )  # fmt: skip
-            out = scores_to_weights(flaw, q, spread(k), mask, D) @ spread(v)
+            if flaw and flaw.startswith("heads-not-repeated"):
+                spread = lambda y: y  # noqa: E731
+            if flaw == "heads-not-repeated(kernel)":
+                S = k.shape[2]
+                mask = torch.ones(T, S).tril(S - T).bool() if mask is None else mask
+                out = F.scaled_dot_product_attention(q, k, v, mask)
+            elif flaw == "all-axes-reversed":
+                out = first_attempt(flaw)(q, spread(k), mask) @ spread(v)
+            else:
+                out = scores_to_weights(flaw, q, spread(k), mask, D) @ spread(v)
             if flaw == "heads-merged-wrongly":
                 out = out.permute(0, 2, 3, 1).reshape(B, T, -1)
             elif flaw == "heads-not-merged":
@@ -461,7 +504,7 @@ ATTENTION += """tiled-heads view-without-transpose heads-cut-wrongly turned-back
 neighbours-turned turned-before-the-split turned-before-the-transpose only-q-turned only-k-turned
 turned-after-the-cache turned-again values-turned-too values-from-keys cache-ignored cache-not-read
 cache-advanced layer-ignored heads-merged-wrongly heads-not-merged no-output-matrix biases
-kv-heads-ignored""".split()
+kv-heads-ignored heads-not-repeated heads-not-repeated(kernel) all-axes-reversed""".split()
 
 
 def lists(flaw):
@@ -728,6 +771,8 @@ WRONG = [
     ("attend", "not-scaled", only_four_axes),
     ("causal_mask", "inverted", lambda T, S, device=None: torch.ones(T, S).triu(1).bool()),
     *(("fused_attend", flaw, attends(flaw)) for flaw in [*SCORES, "tiled-heads"]),
+    ("fused_attend", "heads-not-repeated", attends("heads-not-repeated")),
+    ("fused_attend", "all-axes-reversed", only_repeats(first_attempt("all-axes-reversed"))),
     ("grouped_attend", "tiled-heads", attends("tiled-heads")),
     *(("repeat_heads", flaw, repeats(flaw)) for flaw in REPEATS),
     *(("Attention", flaw, attention(flaw)) for flaw in ATTENTION),

@@ -98,7 +98,9 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if any(not torch.equal(now, then) for now, then in zip(given, before, strict=True)):
         raise Complaint(
             f"changes a tensor that it was given (calling {name}). Whoever holds that tensor "
-            "finds other numbers in it: make a new tensor instead of writing into it.",
+            "finds other numbers in it: make a new tensor instead of writing into it. What is "
+            "float32 already, `.float()` gives back itself, and chunks, views and slices are parts "
+            "of the same tensor: `x = x * y` makes a new one where `x *= y` writes.",
             "in-place",
         )
     if result is None:

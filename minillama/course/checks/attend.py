@@ -15,7 +15,7 @@ from minillama.course.checks.attend_probes import (
     add_probes,
     inputs,
 )
-from minillama.course.checks.first_attempts import FIRST_ATTEMPTS
+from minillama.course.checks.first_attempts import ALL_AXES, FIRST_ATTEMPTS
 from minillama.course.checks.scores import (
     FLOAT32_OUT,
     GROUPS_HINT,
@@ -32,6 +32,7 @@ SOFTMAX_HINT = (
     "Scores are q times k transposed, over the root of head_dim; minus infinity where the mask is "
     "False (without one it is causal_mask); then softmax along the last axis"
 )
+IN_GROUPS = (*WEIGHTS, *OUT, *TILED, ALL_AXES)
 attention_weights = Check(
     "attention_weights",
     "attention",
@@ -65,7 +66,7 @@ fused_attend = Check(
         "queries for the first positions: with fewer queries than keys, give it causal_mask.",
     },
     mistakes=(
-        *mistakes("    if q.requires_grad", REPEATED, "weights @ v", WEIGHTS + OUT + TILED),
+        *mistakes("    if q.requires_grad", REPEATED, "weights @ v", IN_GROUPS),
         Mistake(
             "float32-out",
             FLOAT32_OUT,
@@ -82,7 +83,7 @@ grouped_attend = Check(
         "a head along the axis of time, so that one product serves them all.",
     },
     mistakes=(
-        *mistakes("    (_, n_kv_heads, keys", REPEATED, "weights @ v", WEIGHTS + OUT + TILED),
+        *mistakes("    (_, n_kv_heads, keys", REPEATED, "weights @ v", IN_GROUPS),
         Mistake(
             "float32-out",
             FLOAT32_OUT,

@@ -1,10 +1,13 @@
 """What goes wrong in an Attention: in the scores, the heads, the rotation and the cache."""
 
 from minillama.course.checking import Mistake
+from minillama.course.checks.first_attempts import ALL_AXES
 from minillama.course.checks.scores import OUT, REPEATED, TILED, WEIGHTS, mistakes
 
 RETURN = '        return self.wo(rearrange(fused_attend(q, k, v, mask), "b h t d -> b t (h d)"))'
 MERGED = 'self.wo(rearrange(weights @ v, "b h t d -> b t (h d)"))'
+RESHAPED = "self.wo((weights @ v).transpose(1, 2).reshape(*x.shape[:2], -1))"
+IN_PLACE = {**ALL_AXES[2], "masked_fill(": "masked_fill_("}
 ROTATION = "        q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)\n"
 UPDATE = "            k, v = cache.update(self.layer, k, v)  # (B, n_kv_heads, S, head_dim)\n"
 SPLIT = {f'self.w{x}(x), "b t (h d) ->': f'self.w{x}(x), "b t (d h) ->' for x in "qkv"}
@@ -36,7 +39,8 @@ AFTER_CACHE = (
 )
 
 MISTAKES = (
-    *mistakes(RETURN, REPEATED, MERGED, WEIGHTS + OUT[:2] + TILED),
+    *mistakes(RETURN, REPEATED, MERGED, (*WEIGHTS, *OUT[:2], *TILED, ALL_AXES)),
+    *mistakes(RETURN, REPEATED, RESHAPED, (ALL_AXES, (*ALL_AXES[:2], IN_PLACE))),
     *mistakes(
         RETURN,
         REPEATED,

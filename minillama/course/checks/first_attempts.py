@@ -14,14 +14,15 @@ BATCH = (
     "q.shape[-2], that of keys k.shape[-2]."
 )
 OF_BATCH = "causal_mask(len(q), len(k), q.device)"
+ALL_AXES: tuple[str, str, Mapping[str, str]] = (
+    "all-axes-reversed",
+    "`.T` reverses all axes, and k has the axes (batch, heads, time, head_dim). Only the last "
+    "two are to be swapped: `k.mT`, or `k.transpose(-2, -1)`.",
+    {"k.transpose(-2, -1)": "k.T"},
+)
 
 FIRST_ATTEMPTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
-    (
-        "all-axes-reversed",
-        "`.T` reverses all axes, and k has the axes (batch, heads, time, head_dim). Only the last "
-        "two are to be swapped: `k.mT`, or `k.transpose(-2, -1)`.",
-        {"k.transpose(-2, -1)": "k.T"},
-    ),
+    ALL_AXES,
     (
         "keys-not-transposed",
         "The keys are not transposed. Both q and k have the axes (..., time, head_dim), and a "

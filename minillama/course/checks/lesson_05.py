@@ -135,6 +135,17 @@ rotate_neighbours = Check(
             "as they came.",
             {"turned.flatten(-2)": "turned"},
         ),
+        *(
+            Mistake(
+                "a-column-for-two",
+                "cos and sin have one column for each pair, head_dim / 2 of them, and x has "
+                "head_dim numbers, so they do not fit x as it is. Turn the first and the second "
+                "numbers of the pairs one by one, or double the tables first: "
+                "cos.repeat_interleave(2, -1).",
+                {"return turned.flatten(-2)": f"return {product} + turned.flatten(-2) * sin"},
+            )
+            for product in ("x * cos", "cos * x")
+        ),
     ),
 )  # fmt: skip
 

@@ -234,6 +234,12 @@ qk_norm_scores = Check(
             {" / math.sqrt(q.shape[-1])": ""},
         ),
         Mistake(
+            "all-axes-reversed",
+            "`.T` reverses all axes, and k may have (batch, heads, keys, head_dim). Only the last "
+            "two are to be swapped: `k.mT`, or `k.transpose(-2, -1)`.",
+            {"k.mT": "k.T"},
+        ),
+        Mistake(
             "divided-by-d",
             "The scores are divided by d, and by √d is right: this leaves cosines, which are all "
             "so small that softmax hardly tells them apart.",

@@ -7,6 +7,7 @@ import torch
 
 from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, Complaint, call
+from minillama.course.watching import Products
 
 MODULE = "course.exercises.lesson_08"
 
@@ -142,6 +143,32 @@ swiglu_gradients = Check(
             "The sigmoid is taken for the slope of SiLU. SiLU is gate · σ(gate), a product: the "
             "slope of the second factor is missing.",
             {"opening * (1 + gate * (1 - opening))": "opening"},
+        ),
+        *(
+            Mistake(
+                "no-slope",
+                "The slope of SiLU is missing: the gate goes through SiLU before it multiplies "
+                "up, so by the chain rule upstream * up is multiplied by silu'(gate) too.",
+                {"upstream * up * slope": "upstream * up"} | other,
+            )
+            for other in ({}, {"upstream * gate * opening": "upstream * gate"})
+        ),
+        Mistake(
+            "silu-for-its-slope",
+            "SiLU itself stands where its slope belongs. What is asked for is how silu(gate) "
+            "changes with the gate, σ(gate) (1 + gate (1 - σ(gate))), and that is 1/2 at 0.",
+            {"opening * (1 + gate * (1 - opening))": "gate * opening"},
+        ),
+        Mistake(
+            "one-term-of-two",
+            "The slope of SiLU lacks a term. By the product rule gate · σ(gate) has two: "
+            "σ + gate · σ · (1 - σ).",
+            {"opening * (1 + gate * (1 - opening))": "gate * opening * (1 - opening)"},
+        ),
+        Mistake(
+            "gate-missing",
+            "The second term of SiLU's slope lacks the gate: it is σ + gate · σ · (1 - σ).",
+            {"opening * (1 + gate * (1 - opening))": "opening * (1 + 1 - opening)"},
         ),
         Mistake(
             "slope-of-the-sigmoid",
@@ -383,9 +410,16 @@ def merged_by_hand(f: Any) -> Iterator[Case]:
 def merged_more(f: Any) -> Iterator[Case]:
     x, both, down = torch.randn(2, 4, 6), torch.randn(12, 6), torch.randn(6, 6)
     right = merged_right(x, both, down)
-    yield Case(
-        call(f, x, both, down), right, "dim = 6 and hidden = 6", "batch time dim", 1e-3, 1e-4
-    )
+    with Products() as products:
+        got = call(f, x, both, down)
+    yield Case(got, right, "dim = 6 and hidden = 6", "batch time dim", 1e-3, 1e-4)
+    if products.count > 2:
+        raise Complaint(
+            f"takes {products.count} products where two are enough. To read x once, multiply it by "
+            "the whole of w_gate_up, and part what comes out: gate and up lie side by side in it. "
+            "The second product is that with w_down.",
+            "two-products",
+        )
 
 
 @swiglu_merged.probe("a hidden layer wider than the stream")

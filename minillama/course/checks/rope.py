@@ -18,6 +18,11 @@ NOT_A_ROTATION = (
     "Both sines have the same sign, which is no rotation: lengths change. A point (a, b) turns to "
     "(a cos - b sin, b cos + a sin)."
 )
+ONE_COLUMN = (
+    "cos and sin have one column for each pair, head_dim / 2 of them, and x has head_dim numbers, "
+    "so they do not fit x as it is. Turn the two halves one by one, or double the tables first: "
+    "torch.cat((cos, cos), -1)."
+)
 TABLES_ROUNDED = (
     "cos and sin are rounded to bfloat16. Its 8 bits cannot tell neighbouring angles of a slow "
     "pair apart, so words that stand next to each other get one position: take x to float32, turn, "
@@ -59,6 +64,15 @@ apply_rope = Check(
         ),
         Mistake("not-a-rotation", NOT_A_ROTATION, {"first * cos - second": "first * cos + second"}),
         Mistake("not-a-rotation", NOT_A_ROTATION, {"second * cos + first": "second * cos - first"}),
+        *(
+            Mistake(
+                "a-column-for-two",
+                ONE_COLUMN,
+                {f"turned = {TURNED}":
+                 f"turned = {product} + torch.cat((-second, first), dim=-1) * sin"},
+            )
+            for product in ("x * cos", "cos * x")
+        ),
         Mistake(
             "swapped",
             "Cosine and sine are exchanged. Position 0, whose cosines are 1, must stay as it is.",

@@ -198,6 +198,60 @@ rope_frequencies = Check(
              "((1 / low - 1 / turns) / (1 / low - 1 / high)).clamp(0, 1)"},
         ),
         Mistake(
+            "factors-fixed",
+            "The bands of the kind llama3 begin at fixed numbers of turns. 1 and 4 are what Llama "
+            "3.1 has in its config: take low_freq_factor and high_freq_factor of the scaling.",
+            {"scaling.low_freq_factor, scaling.high_freq_factor": "1.0, 4.0"},
+        ),
+        *(
+            Mistake(
+                "share-of-the-middle",
+                "The share by which the kind llama3 keeps a pair in the middle is not the right "
+                "one. It grows evenly with the turns, from 0 at low_freq_factor to 1 at "
+                "high_freq_factor: (turns - low) / (high - low).",
+                {"((turns - low) / (high - low)).clamp(0, 1)": share},
+            )
+            for share in (
+                "((turns - low) / high).clamp(0, 1)",
+                "(turns / high).clamp(0, 1)",
+                "(turns - low).clamp(0, 1)",
+                "((turns >= high).float() + (turns > low).float()) / 2",
+            )
+        ),
+        Mistake(
+            "middle-turned-round",
+            "The blend of the kind llama3 is turned round: in the middle, the more often a pair "
+            "turns, the more it is slowed. Its share of turns is how much of it is kept.",
+            {"return keep *":
+             "keep = torch.where((turns > low) & (turns < high), 1 - keep, keep)\n"
+             "        return keep *"},
+        ),
+        Mistake(
+            "share-not-cut-off",
+            "The share of the kind llama3 is not cut off at 0 and 1, so the fast pairs become "
+            "faster than they were and slow ones turn backwards: clamp(0, 1).",
+            {".clamp(0, 1)": ""},
+        ),
+        *(
+            Mistake(
+                "factors-blended",
+                "In the middle the kind llama3 blends the kept frequency and the slowed one, "
+                "keep * f + (1 - keep) * f / factor. A frequency that is divided by a blend of 1 "
+                "and the factor is another.",
+                {"keep * frequencies + (1 - keep) * frequencies / scaling.factor": blend},
+            )
+            for blend in (
+                "frequencies / (keep + (1 - keep) * scaling.factor)",
+                "frequencies / scaling.factor ** (1 - keep)",
+            )
+        ),
+        Mistake(
+            "ntk-theta-not-used",
+            "theta is rope_theta for every kind of scaling. For the kind ntk it is raised, and "
+            "this is all that this kind does: take ntk_theta(config).",
+            {"ntk_theta(config)": "config.rope_theta"},
+        ),
+        Mistake(
             "new-context",
             "The kind llama3 counts turns within the new max_seq_len. It is the old context that "
             "decides which angles the model has seen: original_max_seq_len.",

@@ -224,6 +224,16 @@ TILED = (
         {line: f"{line[0]} = {line[0]}.repeat(1, q.shape[1] // {line[0]}.shape[1], 1, 1)"
          for line in REPEATED.splitlines()},
     ),
+    *(
+        (
+            "heads-not-repeated",
+            "There are fewer key-value heads than query heads, and each query head needs one: "
+            "several share it. Give k and v as many heads as q has first, as repeat_heads does, "
+            "or tell scaled_dot_product_attention enable_gqa=True.",
+            {line: "" for line in REPEATED.splitlines()} | product,
+        )
+        for product in ({}, {"q @ k.transpose(-2, -1)": 'torch.einsum("bhtd,bhsd->bhts", q, k)'})
+    ),
     (
         "first-head-only",
         "Every query head uses the first key-value head. Neighbouring query heads share one: "
