@@ -385,7 +385,8 @@ def first_attempt(flaw):
 FIRST = """all-axes-reversed all-axes-reversed(alone) keys-not-transposed neither-scaled-nor-masked
 mask-not-used len-is-the-batch not-low-enough(-10) not-low-enough(-20) not-low-enough(-50)
 not-low-enough(-100) not-low-enough(-1e4) not-low-enough(-65504)
-shares-divided-again(times) shares-divided-again(where) shares-divided-again(plus) mask-with-0(0)""".split()
+shares-divided-again(times) shares-divided-again(where) shares-divided-again(plus)
+mask-with-0(0)""".split()
 
 
 def with_values(weights):

@@ -1,4 +1,4 @@
-"""The checks of lesson 02's first two exercises; those of BPE on bytes are in byte_pairs.py."""
+"""The checks of lesson 02's first two exercises; for the others see byte_pairs.py."""
 
 from collections.abc import Iterator
 from typing import Any

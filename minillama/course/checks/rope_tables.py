@@ -8,12 +8,11 @@ from torch import Tensor
 from minillama.config import ModelConfig, RopeScaling
 from minillama.course import oracles
 from minillama.course.checking import Check, Mistake
-from minillama.course.checks.rope_frequencies import (
+from minillama.course.checks.rope_frequencies import LLAMA3, shape
+from minillama.course.checks.rope_frequencies_mistakes import (
     EXPONENT_WITHOUT_2,
-    LLAMA3,
     SCALING_IGNORED,
     THETA_IGNORED,
-    shape,
 )
 from minillama.course.probing import Case, Complaint, call
 
