@@ -73,6 +73,12 @@ def cuts_at_the_start(dim, multiple_of, multiplier=1.0):
     return math.ceil((8 * dim // 3) * multiplier / multiple_of) * multiple_of
 
 
+@answers("hidden_dim_by_rule", "rounded-not-cut")
+def rounds(dim, multiple_of, multiplier=1.0):
+    width = round(multiplier * round(8 * dim / 3))
+    return (width + multiple_of - 1) // multiple_of * multiple_of
+
+
 @answers("hidden_dim_by_rule", "never-cut")
 def goes_up_at_once(dim, multiple_of, multiplier=1.0):
     return multiple_of * math.ceil(dim * 8 / 3 * multiplier / multiple_of)

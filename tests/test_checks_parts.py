@@ -163,10 +163,7 @@ def scores_to_weights(flaw, q, k, mask, width=None):
         "scaled-by-time": T**0.5,
         "scaled-by-model-dim": (width or 1) ** 0.5,
     }.get(flaw, q.size(-1) ** 0.5)
-    if flaw != "heads-not-repeated":
-        att = torch.einsum("...td,...sd->...ts", q, k) / root
-    if flaw == "heads-not-repeated":
-        att = q @ k.transpose(-1, -2) / root
+    att = torch.einsum("...td,...sd->...ts", q, k) / root
     if flaw == "queries-for-keys":
         att = torch.einsum("...td,...sd->...st", q, k) / root
     shift = {"one-future": 1, "not-causal": S}.get(flaw, -str(flaw).startswith("hides-itself"))

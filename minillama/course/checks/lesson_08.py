@@ -67,6 +67,13 @@ hidden_dim_by_rule = Check(
             {"int(multiplier * hidden_dim)": "multiplier * hidden_dim"},
         ),
         Mistake(
+            "rounded-not-cut",
+            "It is rounded to the nearest whole number where the rule cuts. int() drops what "
+            "stands behind the point, round() may go up.",
+            {"int(8 * dim / 3)": "round(8 * dim / 3)",
+             "int(multiplier * hidden_dim)": "round(multiplier * hidden_dim)"},
+        ),
+        Mistake(
             "never-cut",
             "Nothing is cut before it goes up. The rule cuts to a whole number twice: 8/3 of dim, "
             "and then that times the multiplier. Fractions that stay can make the width larger.",

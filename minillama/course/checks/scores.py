@@ -232,7 +232,11 @@ TILED = (
             "or tell scaled_dot_product_attention enable_gqa=True.",
             {line: "" for line in REPEATED.splitlines()} | product,
         )
-        for product in ({}, {"q @ k.transpose(-2, -1)": 'torch.einsum("bhtd,bhsd->bhts", q, k)'})
+        for product in (
+            {},
+            {"q @ k.transpose(-2, -1)": 'torch.einsum("bhtd,bhsd->bhts", q, k)'},
+            {"q @ k.transpose(-2, -1)": 'torch.einsum("...td,...sd->...ts", q, k)'},
+        )
     ),
     (
         "first-head-only",
