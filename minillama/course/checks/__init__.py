@@ -1,4 +1,4 @@
-"""The checks: one file a module of minillama, and one a lesson for its exercises."""
+"""The checks, in files by what they check: a part of minillama, or exercises of a lesson."""
 
 import pkgutil
 from importlib import import_module
