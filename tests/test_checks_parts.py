@@ -505,16 +505,23 @@ cache-advanced layer-ignored heads-merged-wrongly heads-not-merged no-output-mat
 kv-heads-ignored heads-not-repeated heads-not-repeated(kernel) all-axes-reversed""".split()
 
 
-def lists(flaw):
-    """A cache of growing lists, without any table."""
+def rooms(flaw):
+    """A cache with a table for each layer and for each of keys and values."""
 
     class KVCache:
         def __init__(self, cfg, batch_size, max_seq_len=None, dtype=torch.float32, device=None):
             self.room = max_seq_len or cfg.max_seq_len
             if self.room > cfg.max_seq_len:
                 raise RuntimeError("no")
-            self.store = [None] * cfg.n_layers
-            self.position, self.dtype, self.batch, self.docs = 0, dtype, batch_size, None
+            heads = cfg.n_heads if flaw == "all-heads-have-room" else cfg.n_kv_heads
+            self.device = None if flaw == "device-ignored" else device
+            room = (batch_size, heads, self.room, cfg.dim // cfg.n_heads)
+            self.store = [
+                [torch.zeros(room, dtype=dtype, device=self.device) for _ in "kv"]
+                for _ in range(cfg.n_layers)
+            ]
+            self.filled = [0] * cfg.n_layers
+            self.position, self.batch, self.docs = 0, batch_size, None
 
         def check(self, n, batch):
             if flaw != "too-much-accepted" and self.position + n > self.room:
@@ -525,21 +532,24 @@ def lists(flaw):
         def update(self, layer, k, v):
             self.check(k.shape[2], k.shape[0])
             layer = 0 if flaw == "layer-ignored" else layer
-            new = [k.to(self.dtype), (k if flaw == "values-are-keys" else v).to(self.dtype)]
-            if self.store[layer] is None:
-                self.store[layer] = new
-            else:
-                p = 10**6 if flaw == "cannot-forget" else self.position
-                p = 0 if flaw == "written-at-0" else p
-                pairs = [(old[:, :, :p], n) for old, n in zip(self.store[layer], new, strict=True)]
+            n, p = k.shape[2], self.filled[layer] if flaw == "cannot-forget" else self.position
+            self.filled[layer], out = p + n, []
+            for table, new in zip(
+                self.store[layer], (k, k if flaw == "values-are-keys" else v), strict=True
+            ):
                 if flaw == "new-first":
-                    pairs = [(n, old) for old, n in pairs]
-                self.store[layer] = [torch.cat(pair, 2) for pair in pairs]
+                    table[:, :, n : n + p] = table[:, :, :p].clone()
+                start = {"new-first": 0, "written-at-0": 0}.get(flaw, p)
+                table[:, :, start : start + n] = new
+                out.append(table[:, :, : p + n])
+            if flaw == "copied":
+                self.store[layer] = out = [torch.cat([t[:, :, :p], t[:, :, p:]], 2) for t in out]
+                out = [t[:, :, : p + n] for t in out]
+                self.store[layer] = [F.pad(t, (0, 0, 0, self.room - p - n)) for t in out]
             if flaw == "advanced-per-layer":
                 self.position += k.shape[2]
             if flaw == "only-new-returned":
                 return k, v
-            out = self.store[layer]
             out = out if flaw == "own-dtype-returned" else [t.to(k.dtype) for t in out]
             return out[::-1] if flaw == "keys-and-values-swapped" else tuple(out)
 
@@ -547,11 +557,12 @@ def lists(flaw):
             self.check(time, batch)
             if documents is None and (self.docs is None or flaw == "documents-none-forgotten"):
                 return None
-            before = torch.zeros(batch, self.position, dtype=torch.long)
+            before = torch.zeros(batch, self.position, dtype=torch.long, device=self.device)
             if self.docs is not None:
                 before = self.docs[:, : self.position]
             if documents is None:
-                documents = torch.full((batch, time), -1 if flaw == "none-is-padding" else 0)
+                number = -1 if flaw == "none-is-padding" else 0
+                documents = torch.full((batch, time), number, device=self.device)
             self.docs = torch.cat([before, documents], 1)
             return documents if flaw == "documents-not-kept" else self.docs
 
@@ -566,10 +577,10 @@ def lists(flaw):
     return KVCache
 
 
-LISTS = """any-batch-accepted layer-ignored values-are-keys cannot-forget new-first
+ROOMS = """any-batch-accepted layer-ignored values-are-keys cannot-forget new-first
 advanced-per-layer only-new-returned own-dtype-returned keys-and-values-swapped
 documents-none-forgotten none-is-padding documents-not-kept position-replaced advanced-by-1
-position-not-advanced""".split()
+position-not-advanced copied device-ignored written-at-0 all-heads-have-room""".split()
 
 
 def feedforward(flaw):
@@ -664,26 +675,47 @@ no-norm in-place old-stream-kept""".split()
 
 
 def llama(flaw):
-    """Tables computed in each forward, weights tied by F.linear, no init_weights of its own."""
+    """Tables computed in each forward, and weights tied by F.linear."""
 
     class Llama(nn.Module):
         def __init__(self, cfg):
             super().__init__()
             self.cfg = cfg
+            if flaw != "config-renamed":
+                self.config = cfg
             self.norm = RMSNorm(cfg.dim, cfg.norm_eps)
             numbers = [0 if flaw == "layer-numbers-missing" else i for i in range(cfg.n_layers)]
             kind = packages_block if flaw else block(None)
             blocks = [kind(cfg, i) for i in numbers]
             if flaw == "one-block-for-all":
                 blocks = blocks[:1] * cfg.n_layers
-            self.layers = nn.ModuleList(blocks)
+            self.layers = blocks if flaw == "plain-list" else nn.ModuleList(blocks)
             self.tok_embeddings = nn.Embedding(cfg.vocab_size, cfg.dim)
             if not cfg.tie_embeddings or flaw == "not-tied":
                 self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
+            if flaw != "pytorchs-first-weights":
+                self.init_weights()
+
+        def init_weights(self):
             for name, p in self.named_parameters():
-                if p.dim() > 1 and flaw != "pytorchs-first-weights":
-                    small = ("wo" in name or "w_down" in name) and flaw != "residuals-not-smaller"
-                    nn.init.normal_(p, 0, 0.02 / (2 * cfg.n_layers) ** (0.5 if small else 0))
+                small = ("wo" in name or "w_down" in name) and flaw != "residuals-not-smaller"
+                if p.dim() > 1:
+                    nn.init.normal_(p, 0, 0.02 / (2 * self.cfg.n_layers) ** (small / 2))
+                elif flaw != "norms-left":
+                    nn.init.ones_(p)
+
+        @staticmethod
+        def from_pretrained(folder, dtype=None, device="cpu"):
+            from minillama import weights
+
+            if flaw == "load-exchanged":
+                return weights.load_model(folder, device, dtype)
+            return weights.load_model(folder, device=device, dtype=dtype)
+
+        def save_pretrained(self, folder, format="native"):
+            import minillama.weights as w
+
+            w.save_model(self, *((format, folder) if flaw == "save-exchanged" else (folder, format)))
 
         @property
         def n_parameters(self):
@@ -691,13 +723,18 @@ def llama(flaw):
 
         def forward(self, tokens, cache=None, documents=None):
             B, T = tokens.shape
+            cache = None if flaw == "cache-ignored" else cache
             p0 = cache.position if cache is not None else 0
+            if p0 + T > self.cfg.max_seq_len and flaw != "too-much-accepted":
+                raise ValueError("too long")
+            device = "cpu" if flaw == "tables-on-the-cpu" else tokens.device
             if cache is not None and flaw != "documents-not-noted":
                 documents = cache.update_documents(documents, B, T)
             first = {"positions-restart": 0, "position-off-by-one": max(p0 - 1, 0)}.get(flaw, p0)
-            phase = torch.arange(first, first + T)[:, None] * freqs(None)(self.cfg)
+            places = torch.arange(first, first + T, device=device)
+            phase = places[:, None] * freqs(None)(self.cfg).to(device)
             cos, sin, S = phase.cos(), phase.sin(), p0 + T
-            mask = torch.ones(T, S).tril(S - T).bool()[None, None]
+            mask = torch.ones(T, S, device=tokens.device).tril(S - T).bool()[None, None]
             if documents is not None and flaw != "documents-ignored":
                 same = documents[:, None, -T:, None] == documents[:, None, None, :]
                 mask = same if flaw == "future-seen-in-documents" else mask & same
@@ -723,7 +760,8 @@ def llama(flaw):
 LLAMA = """layer-numbers-missing one-block-for-all not-tied pytorchs-first-weights
 residuals-not-smaller documents-not-noted positions-restart position-off-by-one documents-ignored
 future-seen-in-documents embedding-scaled cache-dropped cache-advanced-per-layer cache-not-advanced
-no-final-norm last-position-only probabilities""".split()
+no-final-norm last-position-only probabilities plain-list config-renamed cache-ignored
+too-much-accepted tables-on-the-cpu load-exchanged save-exchanged norms-left""".split()
 
 RIGHT = {
     "rope_frequencies": freqs(None),
@@ -747,7 +785,7 @@ RIGHT = {
     "grouped_attend": attends(None, "sdpa"),
     "repeat_heads": repeats(None),
     "Attention": attention(None),
-    "KVCache": lists(None),
+    "KVCache": rooms(None),
     "SwiGLU": feedforward(None),
     "Block": block(None),
     "Llama": llama(None),
@@ -774,7 +812,7 @@ WRONG = [
     ("grouped_attend", "tiled-heads", attends("tiled-heads")),
     *(("repeat_heads", flaw, repeats(flaw)) for flaw in REPEATS),
     *(("Attention", flaw, attention(flaw)) for flaw in ATTENTION),
-    *(("KVCache", flaw, lists(flaw)) for flaw in LISTS),
+    *(("KVCache", flaw, rooms(flaw)) for flaw in ROOMS),
     *(("SwiGLU", flaw, feedforward(flaw)) for flaw in FEEDFORWARD),
     *(("Block", flaw, block(flaw)) for flaw in BLOCK),
     *(("Llama", flaw, llama(flaw)) for flaw in LLAMA),

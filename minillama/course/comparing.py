@@ -59,6 +59,9 @@ def difference(case: Case) -> str | None:
         )
     if equal:
         return None
+    if isinstance(got, list | tuple) and isinstance(right, list | tuple):
+        if max(len(got), len(right)) > 12:
+            return given + items_difference(got, right)
     words = f"{given}it gives {show(got)}, and {show(right)} is right."
     if isinstance(got, Tensor):
         words = f"{given}it gives a tensor of the shape {tuple(got.shape)}, and {show(right)} is "
@@ -67,6 +70,18 @@ def difference(case: Case) -> str | None:
         words = f"{given}it gives {article(got)}, {show(got)}, and {show(right)} is right"
         words += comma(got) or "."
     return words
+
+
+def items_difference(got: Any, right: Any) -> str:
+    """How a long list differs from what is right: the first item that does."""
+    shorter = min(len(got), len(right))
+    where = next((i for i in range(shorter) if got[i] != right[i]), shorter)
+    words = f"it gives {article(got)} of {len(got)}"
+    words += f", and {len(right)} are right" if len(got) != len(right) else ""
+    if where == shorter:
+        return f"{words}; the first {shorter} are as they should be."
+    place = f"; number {where + 1} is the first that is wrong: " if where else "; the first is "
+    return f"{words}{place}{show(got[where])}, and {show(right[where])} is right."
 
 
 def article(value: Any) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from minillama.course.watching import tensors
+
 BLANK = "your code here"  # what an unfilled blank raises, as NotImplementedError
 
 
@@ -85,7 +87,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     Random numbers that it draws, say for weights, leave those of the probe as they are.
     """
     name = getattr(function, "__name__", type(function).__name__)
-    given = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+    given = [t for t in tensors([*args, *kwargs.values()]) if not t.is_meta]
     before = [tensor.detach().clone() for tensor in given]
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -108,6 +110,19 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return result
 
 
+def refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """How an answer refuses what it is given: "a ValueError", say, or "no error"."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            function(*args, **kwargs)
+    except Exception as error:
+        if isinstance(error, NotImplementedError) and str(error) == BLANK:
+            raise Complaint("is not written yet: fill in the blank.", "not-written") from error
+        name = "ValueError" if isinstance(error, ValueError) else type(error).__name__
+        return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
+    return "no error"
+
+
 def shapes(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """The shapes of the tensors that a function was called with, by its own names for them."""
     try:
@@ -122,15 +137,17 @@ def shapes(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> s
 
 def raised(error: Exception) -> str:
     """An exception in a sentence, with the last line that is the reader's own."""
-    trace, line = error.__traceback__, ""
+    trace, line, inside = error.__traceback__, "", False
     while trace:
         filename = trace.tb_frame.f_code.co_filename
         if not filename.startswith(("<frozen ", "<@beartype")) and not of_library(filename):
+            inside = True
             text = linecache.getline(filename, trace.tb_lineno).strip()
             line = f" at the line `{text}`" if text else ""
         trace = trace.tb_next
     first = (str(error).splitlines() or [""])[0]
-    cure = next((f". {cure}" for words, cure in CURES.items() if words in first), "")
+    cures = CURES if inside else CURES | SIGNATURE
+    cure = next((f". {cure}" for words, cure in cures.items() if words in first), "")
     return f"raises {type(error).__name__}{line}: {first}{cure}"
 
 
@@ -141,11 +158,12 @@ CURES = {
     "The shape of the mask": "`masked_fill(~mask, value)` spreads a mask over the axes before "
     "it; indexing with it does not.",
     "unexpected keyword argument 'axis'": "Is this numpy's function on a tensor? Take torch's.",
-    "positional arguments but": "Keep the parameters as they were given in the blank.",
     "before Module.__init__() call": "Let __init__ begin with `super().__init__()`, which makes "
     "the module ready to hold parts.",
     "builtin_function_or_method": "In torch `size` is a method: `.shape`, or `.numel()`.",
 }
+# Where no line of the answer's own has run, it is its parameters that do not fit the call.
+SIGNATURE = {"positional arguments but": "Keep the parameters as they were given in the blank."}
 
 
 LIBRARIES = "minillama torch numpy einops jaxtyping beartype IPython ipykernel".split()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from minillama.config import ModelConfig
 from minillama.course.checking import Check
-from minillama.course.checks.cache_mistakes import IN_UPDATE, MISTAKES
+from minillama.course.checks.cache_mistakes import COPIED, IN_UPDATE, MISTAKES
 from minillama.course.probing import Case, Complaint, call
 
 CONFIG = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3, max_seq_len=8)
@@ -93,6 +93,11 @@ def layers(KVCache: Any) -> Iterator[Case]:
             example = f"layer {layer} of 3 and pieces of {sizes} tokens"
             yield from written(cache, layer, piece[layer], so_far, example)
         call(lambda n=piece[0][0].shape[2]: cache.advance(n) or True)
+    cache = call(KVCache, CONFIG, 2)
+    one, other = call(cache.update, 0, *new(3)), call(cache.update, 0, *new(3))
+    if any(a.untyped_storage().data_ptr() != b.untyped_storage().data_ptr()
+           for a, b in zip(one, other, strict=True)):  # fmt: skip
+        raise Complaint(f"is not right yet. {COPIED}", "copied")
 
 
 @kv_cache.probe("writing the same layer again replaces, until the position moves")
@@ -147,6 +152,12 @@ def other_dtype(KVCache: Any) -> Iterator[Case]:
     # Rounded to bfloat16 in between, and to nothing coarser.
     for ours, theirs in zip((k, v), got, strict=True):
         yield Case(theirs, ours.bfloat16().float(), example, AXES, 0.0, 0.0)
+    cache = call(KVCache, CONFIG, 2, None, torch.float32, "meta")
+    example = 'a cache on the device "meta", which stands for a GPU here, for the device of what'
+    for theirs in call(cache.update, 0, k.to("meta"), v.to("meta")):
+        yield Case(str(theirs.device), "meta", f"{example} update gives")
+    got = call(cache.update_documents, torch.zeros(2, 3, dtype=torch.long, device="meta"), 2, 3)
+    yield Case(str(got.device), "meta", f"{example} update_documents gives")
 
 
 def documents_case(cache: Any, documents: Any, time: int, right: Any, example: str) -> Case:

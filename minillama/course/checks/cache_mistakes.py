@@ -11,6 +11,14 @@ END = "end = self.end_after(k.shape[0], k.shape[2])\n"
 GROW = "self.position += n"
 NOTED = "self.documents[:, self.position : end] = 0 if documents is None else documents"
 REFUSE = 'raise ValueError(\n                f"the cache'
+COPIED = (
+    "update gives back copies. Every layer would copy the whole text for every token: make room "
+    "once, write into it, and give back a slice of it, which is a view and costs nothing."
+)
+ON_CPU = (
+    "The device is not used: the cache stays on the CPU, and a model on a GPU can neither write "
+    "into it nor read from it."
+)
 FORGOTTEN = (
     "Setting the position back forgets nothing. Tokens after the position are as good as gone: the "
     "next ones are written over them."
@@ -128,6 +136,32 @@ MISTAKES = (
         "memory.",
         {"self.keys = torch.zeros(shape, dtype=dtype": "self.keys = torch.zeros(shape",
          "self.values = torch.zeros(shape, dtype=dtype": "self.values = torch.zeros(shape"},
+    ),
+    Mistake(
+        "device-ignored",
+        ON_CPU,
+        {"self.keys = torch.zeros(shape, dtype=dtype, device=device)":
+         "self.keys = torch.zeros(shape, dtype=dtype)",
+         "self.values = torch.zeros(shape, dtype=dtype, device=device)":
+         "self.values = torch.zeros(shape, dtype=dtype)"},
+    ),
+    Mistake(
+        "documents-on-the-cpu",
+        "The documents are kept on the CPU wherever the keys are. A mask made of them could not "
+        "meet scores on a GPU: make their table on the device of the keys.",
+        {"dtype=torch.long, device=self.keys.device": "dtype=torch.long"},
+    ),
+    Mistake(
+        "copied",
+        COPIED,
+        {RETURN: RETURN.replace(".to(k.dtype)", ".to(k.dtype).clone()").replace(
+            ".to(v.dtype)", ".to(v.dtype).clone()")},
+    ),
+    Mistake(
+        "all-heads-have-room",
+        "There is room for n_heads heads. Only the n_kv_heads key-value heads are kept: with "
+        "grouped heads they are fewer, and that is what grouping saves.",
+        {"config.n_kv_heads, self": "config.n_heads, self"},
     ),
     Mistake(
         "too-much-accepted",

@@ -1,20 +1,25 @@
 """The check of Llama, against the whole model in float64, text by text."""
 
+import inspect
 import math
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from minillama import weights
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
 from minillama.course import oracles
 from minillama.course.checking import Check
 from minillama.course.checks.llama_mistakes import MISTAKES
-from minillama.course.probing import Case, Complaint, call, fill
+from minillama.course.probing import Case, Complaint, call, fill, refusal
 
 llama = Check(
     "Llama",
@@ -82,6 +87,16 @@ def whole(Llama: Any) -> Iterator[Case]:
         right = oracles.llama(tokens, w, config).float()
         example = f"{n_layers} layers, 2 heads and {n_kv_heads} key-value heads"
         yield Case(call(model, tokens), right, example, AXES, atol=1e-4)
+    yield from elsewhere(model, [6])
+
+
+def elsewhere(model: Any, sizes: list[int], cache: KVCache | None = None) -> Iterator[Case]:
+    """On a device that computes nothing but shapes, and refuses to meet another, as a GPU does."""
+    call(model.to, "meta")
+    for size in sizes:
+        tokens = torch.zeros(2, size, dtype=torch.long, device="meta")
+        example = 'a model and tokens on the device "meta", for the device of the logits'
+        yield Case(call(model, tokens, cache).device, torch.device("meta"), example)
 
 
 @llama.probe("no position sees the future")
@@ -112,6 +127,8 @@ def in_pieces(model: Any, tokens: Tensor, right: Tensor, cuts: list[int]) -> Ite
     for start, end in pairwise(cuts):
         example = f"pieces of {sizes} tokens with a cache, for positions {start} to {end - 1}"
         got = call(model, tokens[:, start:end], cache)
+        kept = bool(cache.keys.any())
+        yield Case(kept, True, f"{example}, for whether anything is written into the cache")
         yield Case(got, right[:, start:end], example, AXES, atol=1e-4)
         yield Case(cache.position, end, f"{example}, for the cache's position afterwards")
 
@@ -132,6 +149,7 @@ def two_pieces(Llama: Any) -> Iterator[Case]:
     for cut in range(1, 6):
         yield from in_pieces(model, tokens, right, [0, cut, 6])
     yield from in_pieces(model, tokens, right, [0, 2, 3, 6])
+    yield from elsewhere(model, [3, 3], KVCache(config, 2, device="meta"))
 
 
 @llama.probe("as many tokens as max_seq_len fit")
@@ -141,6 +159,8 @@ def full(Llama: Any) -> Iterator[Case]:
     right = oracles.llama(tokens, w, config).float()
     example = "8 tokens and max_seq_len = 8"
     yield Case(call(model, tokens), right, example, AXES, atol=1e-4)
+    example = "9 tokens and max_seq_len = 8"
+    yield Case(refusal(model, words(config, 9)), "a ValueError", example)
 
 
 @llama.probe("documents packed in a row do not see one another")
@@ -199,7 +219,34 @@ def half(Llama: Any) -> Iterator[Case]:
 def saved(Llama: Any) -> Iterator[Case]:
     config = shape()
     model, w = made(Llama, config)
-    yield Case(sorted(call(model.state_dict)), sorted(w), "a model, for the names it saves")
+    names = call(model.state_dict).keys()
+    yield Case(sorted(names - w.keys()), [], "a model, for what it saves beside its weights")
+    yield Case(sorted(w.keys() - names), [], "a model, for the weights that it does not save")
+    example = "a model, for whether model.config is the config that it was made with"
+    yield Case(getattr(model, "config", None) == config, True, example)
+    yield from handed_on(Llama, model)
+
+
+def handed_on(Llama: Any, model: Any) -> Iterator[Case]:
+    """What from_pretrained and save_pretrained give to the functions that do their work."""
+    with TemporaryDirectory() as folder:
+        for name, doing, given in (
+            ("load_model", call(getattr, Llama, "from_pretrained"),
+             {"path": "toytown", "dtype": torch.bfloat16, "device": "meta"}),
+            ("save_model", call(getattr, model, "save_pretrained"),
+             {"path": f"{folder}/mine", "format": "hf"}),
+        ):  # fmt: skip
+            asked, signature = dict[str, Any](), inspect.signature(getattr(weights, name))
+
+            def note(*args: Any, _as: Any = signature, _to: Any = asked, **kwargs: Any) -> Any:
+                _to.update(_as.bind(*args, **kwargs).arguments)
+                return model
+
+            with mock.patch.object(weights, name, note):
+                call(lambda doing=doing, given=given: (doing(*given.values()),))
+            for key, right in given.items() if asked else ():
+                got, theirs = (Path(str(value)).name for value in (asked.get(key), right))
+                yield Case(got, theirs, f"{doing.__name__}, for what {name} gets as {key}")
 
 
 @llama.probe("a new model's weights are drawn as init_weights says")
@@ -223,6 +270,15 @@ def drawn(Llama: Any) -> Iterator[Case]:
     near = bool(abs(loss.item() - math.log(256)) < 0.1)
     example = f"a new model of 256 tokens, whose loss is {loss:.2f}, for whether that is ln(256)"
     yield Case(near, True, example)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(0.5)
+    again = call(getattr, model, "init_weights")
+    call(lambda: (again(),))
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            example = f"a model whose weights were all 0.5 before init_weights, for {name}"
+            yield Case(parameter, torch.ones(64), example)
 
 
 @llama.probe("n_parameters counts every number once")

@@ -13,6 +13,10 @@ NOT_LOGITS = (
     "Probabilities come out. The model gives logits: the loss and the sampler take the softmax "
     "themselves, and would do it twice."
 )
+TOO_MUCH = (
+    "More tokens than max_seq_len are not refused with a ValueError that says so. There are no rows "
+    "of cos and sin for them: torch stops at shapes that tell nobody why, or goes on and is wrong."
+)
 OFF_BY_ONE = (
     "The positions of new tokens are off by one when there is a cache. They go on at the cache's "
     "position: every distance to the tokens before is wrong by one."
@@ -100,6 +104,13 @@ MISTAKES = (
         "cache-not-advanced",
         "The cache's position does not move, so every forward writes over the tokens before.",
         {ADVANCE: ""},
+    ),
+    Mistake(
+        "cache-ignored",
+        "The cache makes no difference: nothing is written into it, and its position is neither "
+        "read nor moved, so new tokens are read as the beginning of a text. Begin at its position, "
+        "hand it to the blocks, and advance it at the end.",
+        {"start = 0 if cache is None else cache.position": "cache, start = None, 0"},
     ),
     *either_way(
         "cache-advanced-per-layer",
@@ -209,6 +220,60 @@ MISTAKES = (
         "longer fit. Register them with persistent=False.",
         {'"cos", cos, persistent=False': '"cos", cos', '"sin", sin, persistent=False':
          '"sin", sin'},
+    ),
+    Mistake(
+        "plain-list",
+        "The blocks stand in a plain list, where PyTorch does not find their weights: they would "
+        "be neither trained nor saved. Put them into an nn.ModuleList.",
+        {"nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))":
+         "[Block(config, layer) for layer in range(config.n_layers)]"},
+    ),
+    Mistake(
+        "config-renamed",
+        "The config is kept under another name. The rest of the package reads `model.config`, such "
+        "as the sampler, which takes the length of the context from it.",
+        {"self.config = config": "self.cfg = config",
+         "if end > self.config.max": "if end > self.cfg.max",
+         "of {self.config.max_seq_len}": "of {self.cfg.max_seq_len}",
+         "2 * self.config.n_layers": "2 * self.cfg.n_layers",
+         "if self.config.tie": "if self.cfg.tie",
+         "rope_tables(self.config,": "rope_tables(self.cfg,"},
+    ),
+    Mistake("too-much-accepted", TOO_MUCH, {"if end > self.config.max_seq_len:": "if False:"}),
+    Mistake(
+        "too-much-accepted",
+        TOO_MUCH,
+        {"if end > self.config.max_seq_len:": "if False:",
+         ROWS: "at = torch.arange(start, end).clamp(max=len(self.cos) - 1)\n"
+         "        cos, sin = self.cos[at], self.sin[at]"},
+    ),
+    Mistake(
+        "tables-on-the-cpu",
+        "The RoPE tables are made on the CPU wherever the model is. Once the weights are on a GPU, "
+        "torch refuses to multiply by them: make them on the device of the weights.",
+        {"rope_tables(self.config, self.norm.weight.device)": "rope_tables(self.config)"},
+    ),
+    Mistake(
+        "mask-on-the-cpu",
+        "The causal mask is made on the CPU wherever the tokens are. Once they are on a GPU, torch "
+        "refuses to put it over the scores: give causal_mask the device of the tokens.",
+        {"causal_mask(time, end, tokens.device)": "causal_mask(time, end)"},
+    ),
+    Mistake(
+        "load-exchanged",
+        "from_pretrained hands load_model its arguments in another order: path, dtype, device.",
+        {"load_model(path, dtype, device)": "load_model(path, device, dtype)"},
+    ),
+    Mistake(
+        "save-exchanged",
+        "save_pretrained hands save_model its arguments in another order: the model, path, format.",
+        {"save_model(self, path, format)": "save_model(self, format, path)"},
+    ),
+    Mistake(
+        "norms-left",
+        "init_weights leaves the norms as they are. It draws all weights anew: whatever a norm "
+        "has learnt goes back to 1.",
+        {"parameter.fill_(1.0)": "pass"},
     ),
     Mistake("pytorchs-first-weights", SAME_AT_START, {"        self.init_weights()\n": ""}),
     Mistake(
