@@ -156,6 +156,27 @@ def weighted_means(model, batches):
         loss = F.cross_entropy(logits_of(model, batch).mT, batch.targets) * mine / n
         loss.backward()
         whole = whole + loss.detach()
+    return whole.item()
+
+
+@answers("accumulate", "a-tensor")
+def never_made_a_number(model, batches):
+    model.zero_grad()
+    n = targets_of(batches)
+    sums = [F.cross_entropy(logits_of(model, b).mT, b.targets, reduction="sum") for b in batches]
+    loss = sum(sums) / n
+    loss.backward()
+    return loss
+
+
+@answers("accumulate", "axes-not-swapped")
+def time_for_vocabulary(model, batches):
+    model.zero_grad()
+    n, whole = targets_of(batches), 0.0
+    for batch in batches:
+        loss = F.cross_entropy(logits_of(model, batch), batch.targets, reduction="sum") / n
+        loss.backward()
+        whole += loss.item()
     return whole
 
 
@@ -257,6 +278,20 @@ def with_an_if(gradients, largest):
     if norm <= largest:
         return gradients
     return [g / norm * largest for g in gradients]
+
+
+@answers("clip_by_global_norm", "always-scaled")
+def always_to_the_largest(gradients, largest):
+    norm = torch.stack([g.norm() for g in gradients]).norm()
+    return [g * (largest / norm) for g in gradients]
+
+
+@answers("clip_by_global_norm", "in-place")
+def as_torch_does_it(gradients, largest):
+    norm = torch.stack([g.norm() for g in gradients]).norm()
+    for g in gradients:
+        g.mul_((largest / (norm + 1e-6)).clamp(max=1.0))
+    return gradients
 
 
 @answers("clip_by_global_norm", "each-by-itself")

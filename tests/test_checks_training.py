@@ -98,6 +98,14 @@ def a_step_ahead(p, g, m, v, t, *, lr, weight_decay, betas=(0.9, 0.95), eps=1e-8
     return (1 - lr * weight_decay) * p - lr * m_hat / (v_hat.sqrt() + eps), m, v
 
 
+@answers("adamw_step", "betas-swapped")
+def the_other_beta(p, g, m, v, t, *, lr, weight_decay, betas=(0.9, 0.95), eps=1e-8):
+    b2, b1 = betas
+    m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+    step = (m / (1 - betas[0] ** t)) / (torch.sqrt(v / (1 - betas[1] ** t)) + eps)
+    return p - lr * step - lr * weight_decay * p, m, v
+
+
 @answers("adamw_step", "in-place")
 def writes_into_its_input(p, g, m, v, t, *, lr, weight_decay, betas=(0.9, 0.95), eps=1e-8):
     m.mul_(betas[0]).add_(g, alpha=1 - betas[0])
@@ -135,6 +143,37 @@ def vectors_first_and_by_name(model, weight_decay):
         {"params": vectors, "weight_decay": 0.0},
         {"params": matrices, "weight_decay": weight_decay},
     )
+
+
+@answers("parameter_groups")
+def in_generators(model, weight_decay):
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": (p for p in parameters if p.ndim > 1), "weight_decay": weight_decay},
+        {"params": filter(lambda p: p.ndim < 2, parameters), "weight_decay": 0.0},
+    ]
+
+
+@answers("parameter_groups")
+def each_by_itself(model, weight_decay):
+    parameters = filter(lambda p: p.requires_grad, model.parameters())
+    return [{"params": p, "weight_decay": weight_decay * (p.ndim > 1)} for p in parameters]
+
+
+@answers("parameter_groups", "a-generator")
+def one_after_the_other(model, weight_decay):
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    yield {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay}
+    yield {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}
+
+
+@answers("parameter_groups", "vectors-lost")
+def gone_through_twice(model, weight_decay):
+    parameters = (p for p in model.parameters() if p.requires_grad)
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
 
 
 @answers("parameter_groups", "left-to-default")
@@ -209,11 +248,27 @@ def detached(model, weight_decay):
 
 @answers("learning_rate")
 def with_numpy(step, *, peak, warmup, total, floor_ratio=0.0):
+    if step < 0 or total < 1 or warmup < 0 or warmup > total:
+        raise ValueError("no curve")
     if step < warmup:
         return np.float64(peak) * (step + 1) / warmup
     start = warmup - 1 if warmup else 0
     fraction = np.clip((step - start) / max(total - 1 - start, 1), 0, 1)
     return peak * (floor_ratio + (1 - floor_ratio) * np.cos(fraction * np.pi / 2) ** 2)
+
+
+@answers("learning_rate", "anything-accepted")
+def trusts_the_caller(step, *, peak, warmup, total, floor_ratio=0.0):
+    start = max(warmup - 1, 0)
+    if step < warmup or total - 1 <= start:
+        return peak * min(step + 1, max(warmup, 1)) / max(warmup, 1)
+    fraction = min((step - start) / (total - 1 - start), 1)
+    return peak * (floor_ratio + (1 - floor_ratio) * (1 + math.cos(fraction * math.pi)) / 2)
+
+
+@answers("learning_rate", "a-tensor")
+def with_torch(step, *, peak, warmup, total, floor_ratio=0.0):
+    return torch.tensor(with_numpy(step, peak=peak, warmup=warmup, total=total))
 
 
 @answers("learning_rate", "all-a-step-late")

@@ -5,6 +5,7 @@ from minillama.course.checking import Mistake
 STEP = "    parameter = decayed - lr * unbiased_mean / (unbiased_square.sqrt() + eps)\n"
 DECAYED = "    decayed = parameter - lr * weight_decay * parameter\n"
 DECAY = "    parameter = parameter - lr * weight_decay * parameter\n"
+SWAPPED = "The two betas are swapped: the first is the mean's, the second the mean square's."
 
 MISTAKES = (
     Mistake(
@@ -142,8 +143,21 @@ MISTAKES = (
     ),
     Mistake(
         "betas-swapped",
-        "The two betas are swapped: the first is the mean's, the second the mean square's.",
+        SWAPPED,
         {"beta1, beta2 = betas": "beta2, beta1 = betas"},
+    ),
+    Mistake(
+        "betas-swapped",
+        SWAPPED,
+        {"beta1 * mean + (1 - beta1) * gradient": "beta2 * mean + (1 - beta2) * gradient",
+         "beta2 * mean_square + (1 - beta2) * gradient**2":
+         "beta1 * mean_square + (1 - beta1) * gradient**2"},
+    ),
+    Mistake(
+        "betas-swapped",
+        SWAPPED,
+        {"mean / (1 - beta1**step)": "mean / (1 - beta2**step)",
+         "mean_square / (1 - beta2**step)": "mean_square / (1 - beta1**step)"},
     ),
     Mistake(
         "shares-swapped",

@@ -4,10 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, Complaint, call
+
+USED_UP = (
+    "A generator comes back, which is empty once it has been gone through. Whoever looks at the "
+    "groups first leaves none to the optimiser: return a list."
+)
 
 parameter_groups = Check(
     "parameter_groups",
@@ -68,8 +73,14 @@ parameter_groups = Check(
         Mistake(
             "vectors-lost",
             "The vectors are in no group, so norms and biases would never be trained. They must "
-            "not decay, but learn they should.",
+            "not decay, but learn they should. (A generator that both groups are taken from is "
+            "empty when the second asks.)",
             {"p for p in parameters if p.ndim < 2": ""},
+        ),
+        Mistake(
+            "a-generator",
+            USED_UP,
+            {"    return [\n": "    yield from [\n"},
         ),
         Mistake(
             "left-to-default",
@@ -135,6 +146,8 @@ class Tiny(nn.Module):
 def decays(parameter_groups: Any, model: nn.Module, weight_decay: float | int) -> dict[str, Any]:
     """Each parameter's weight decay by its name, or how its listing went wrong."""
     groups = call(parameter_groups, model, weight_decay)
+    if isinstance(groups, Iterator):
+        raise Complaint(f"is not right yet. {USED_UP}", "a-generator")
     if not isinstance(groups, tuple | list) or any(
         not isinstance(group, dict) or "params" not in group for group in groups
     ):
@@ -142,7 +155,8 @@ def decays(parameter_groups: Any, model: nn.Module, weight_decay: float | int) -
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found = defaultdict(list)
     for group in groups:
-        for listed in group["params"]:
+        params = group["params"]  # for AdamW a single one does as well
+        for listed in [params] if isinstance(params, Tensor) else params:
             # AdamW also takes pairs of a name and a parameter.
             parameter = listed[1] if isinstance(listed, tuple) else listed
             if id(parameter) not in names:

@@ -197,6 +197,10 @@ def no_warmup(f: Any) -> Iterator[Case]:
     yield Case(torch.tensor(got), torch.tensor([1.0, 1.0, 1.0, 0.5]), example)
 
 
+LOSS_A_TENSOR = (
+    "The loss comes back as a tensor, and a float is asked for. One that was never detached holds "
+    "on to all that backward needs, step after step: `.item()` makes a number of it."
+)
 accumulate = Check(
     "accumulate",
     MODULE,
@@ -264,6 +268,18 @@ accumulate = Check(
             {"\n    return total": "\n        return total"},
         ),
         Mistake(
+            "a-tensor",
+            LOSS_A_TENSOR,
+            {"total += loss.item() / n_targets": "total += loss.detach() / n_targets"},
+        ),
+        Mistake(
+            "axes-not-swapped",
+            "cross_entropy looks for the vocabulary on the second axis, and there it finds time. "
+            "Flatten batch and time into one axis, of the logits and of the targets, or swap the "
+            "logits' last two axes (.mT).",
+            {".flatten(0, 1)": "", "batch.targets.flatten()": "batch.targets"},
+        ),
+        Mistake(
             "no-backward",
             "There are no gradients: `backward()` is never called.",
             {"(loss / n_targets).backward()": "(loss / n_targets)"},
@@ -277,7 +293,7 @@ class Toy(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table, self.layer = nn.Embedding(4, 3), nn.Linear(3, 4)
+        self.table, self.layer = nn.Embedding(5, 3), nn.Linear(3, 5)
 
     def forward(self, tokens: Tensor, cache: Any = None, documents: Tensor | None = None) -> Tensor:
         place = torch.zeros_like(tokens) if documents is None else documents
@@ -296,7 +312,7 @@ def toy(seed: int) -> Toy:
 def batch_of(seed: int, targets: list[list[int]]) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     shape = (len(targets), len(targets[0]))
-    tokens = torch.randint(4, shape, generator=generator)
+    tokens = torch.randint(5, shape, generator=generator)
     return Batch(tokens, torch.tensor(targets), torch.arange(shape[1]).expand(shape).clone())
 
 
@@ -336,6 +352,8 @@ def accumulated(f: Any, targets: list[list[list[int]]], words: str, before: bool
     for name, gradient in gradients_of(model).items():
         yield Case(gradient, right[name], f"{words}, as the gradient of {name}")
     yield Case(given, loss, f"{words}, as the loss")
+    if isinstance(given, Tensor):
+        raise Complaint(f"is not right yet. {LOSS_A_TENSOR}", "a-tensor")
 
 
 @accumulate.probe("one batch is as usual")
@@ -387,6 +405,12 @@ clip_by_global_norm = Check(
             "Small gradients are made larger. Clipping only ever makes them smaller: the factor "
             "is 1 at most.",
             {"min(1.0, largest / float(norm))": "largest / float(norm)"},
+        ),
+        Mistake(
+            "always-scaled",
+            "Small gradients are made larger. Clipping only ever makes them smaller: the factor "
+            "is 1 at most.",
+            {"min(1.0, largest / float(norm)) if norm > 0 else 1.0": "largest / norm"},
         ),
         Mistake(
             "norms-added",

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from minillama.course.checking import Check, Mistake
-from minillama.course.probing import Case, call
+from minillama.course.probing import Case, Complaint, call, refusal
+
+A_TENSOR = (
+    "A tensor comes back. The rate is a plain number: the optimiser, the log and the curves take "
+    "it as that. Use `math`, or `.item()`."
+)
+NOT_REFUSED = (
+    "Numbers that make no curve are not refused: a warm-up longer than the whole, a step before "
+    "the first. Raise a ValueError that says what is wrong, or the training goes on at any rate."
+)
 
 learning_rate = Check(
     "learning_rate",
@@ -196,14 +205,27 @@ learning_rate = Check(
             {"return peak * (step": "peak = 1.0\n        return (step",
              "floor = peak * floor_ratio": "peak, floor = 1.0, floor_ratio"},
         ),
+        Mistake(
+            "a-tensor",
+            A_TENSOR,
+            {"return peak * (step + 1) / warmup":
+             "import torch\n\n        return torch.tensor(peak * (step + 1) / warmup)"},
+        ),
+        Mistake(
+            "anything-accepted",
+            NOT_REFUSED,
+            {"if not 0 <= warmup <= total or total < 1 or step < 0:": "if False:"},
+        ),
     ),
 )  # fmt: skip
 
 
 def rates(learning_rate: Any, steps: Any, **options: float | int) -> Tensor:
     """The rates of some steps, as one tensor."""
-    got = [float(call(learning_rate, step, **options)) for step in steps]
-    return torch.tensor(got, dtype=torch.float64)
+    got = [call(learning_rate, step, **options) for step in steps]
+    if any(isinstance(rate, Tensor) for rate in got):
+        raise Complaint(f"is not right yet. {A_TENSOR}", "a-tensor")
+    return torch.tensor([float(rate) for rate in got], dtype=torch.float64)
 
 
 def rate_case(learning_rate: Any, right: list[Any], steps: Any = None, **options: Any) -> Case:
@@ -255,3 +277,8 @@ def long(learning_rate: Any) -> Iterator[Case]:
     )
     example = "peak 0.0006, warmup 30, total 300 and floor_ratio 0.1"
     yield Case(got, torch.cat([up, down]), example, "step", rtol=1e-6, atol=1e-12)
+    for step, warmup, total in ((0, 5, 4), (-1, 0, 4), (0, -1, 4), (0, 0, 0)):
+        how = refusal(learning_rate, step, peak=1.0, warmup=warmup, total=total)
+        if how != "a ValueError":
+            given = f"given step {step}, warmup {warmup} and total {total}, there is {how}"
+            raise Complaint(f"is not right yet. {NOT_REFUSED}\n  It shows {given}.", "anything-accepted")
