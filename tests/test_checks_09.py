@@ -61,6 +61,11 @@ def two_per_weight(config, length):
     return 2 * (config.n_layers * layer + config.dim * config.vocab_size)
 
 
+@answers("flops_per_token", "twice-the-weights")
+def two_for_all_there_are(config, length):
+    return 2 * adds_up(config)
+
+
 # read_early
 
 

@@ -26,7 +26,7 @@ def size_by_loops(probabilities, top_p):
     return torch.tensor(sizes)
 
 
-@answers("nucleus_size")
+@answers("nucleus_size", "more-than-there-are")
 def size_by_counting_the_short_sums(probabilities, top_p):
     sums = torch.sort(probabilities, descending=True)[0].cumsum(1)
     return (sums < top_p).sum(1) + 1
@@ -35,6 +35,12 @@ def size_by_counting_the_short_sums(probabilities, top_p):
 @answers("nucleus_size", "one-too-few")
 def size_without_the_crossing(probabilities, top_p):
     return (torch.sort(probabilities, -1, True).values.cumsum(-1) < top_p).sum(-1)
+
+
+@answers("nucleus_size", "over-the-batch")
+def size_down_the_batch(probabilities, top_p):
+    ordered = torch.sort(probabilities, dim=1, descending=True).values
+    return (ordered.cumsum(dim=0) - ordered < top_p).sum(1)
 
 
 @answers("nucleus_size", "not-sorted")
@@ -86,6 +92,11 @@ def one_noise_a_row(logits, points):
     return (logits - torch.log(-torch.log(points[:, 0:1]))).argmax(-1)
 
 
+@answers("gumbel_draw", "one-noise-for-all-rows")
+def one_noise_for_all(logits, points):
+    return (logits - (-points[0].log()).log()).argmax(dim=-1)
+
+
 # apply_eta
 
 
@@ -103,9 +114,17 @@ def row_by_row(logits, epsilon):
 @answers("apply_eta")
 def with_logarithms(logits, epsilon):
     log_p = logits.log_softmax(-1)
-    entropy = -(log_p.exp() * log_p).sum(-1, keepdim=True)
+    entropy = -(log_p.exp() * log_p.clamp(min=-1e4)).sum(-1, keepdim=True)
     bar = (0.5 * math.log(epsilon) - entropy).clamp(max=math.log(epsilon))
     return logits.masked_fill(log_p < bar, float("-inf"))
+
+
+@answers("apply_eta", "nan-after-a-cut")
+def zero_times_infinity(logits, epsilon):
+    log_p = logits.log_softmax(-1)
+    entropy = -(log_p.exp() * log_p).sum(-1, keepdim=True)
+    limit = torch.clamp(epsilon**0.5 * torch.exp(-entropy), max=epsilon)
+    return torch.where(log_p.exp() < limit, -math.inf, logits)
 
 
 @answers("apply_eta", "epsilon-alone")

@@ -93,6 +93,24 @@ def all_that_is_equal(cache, old, new):
     return new[n:]
 
 
+@answers("keep_beginning", "position-added")
+def advances_back(cache, old, new):
+    n = 0
+    while n < min(len(old), len(new) - 1) and old[n] == new[n]:
+        n += 1
+    cache.advance(n)
+    return new[n:]
+
+
+@answers("keep_beginning")
+def advances_by_less_than_nothing(cache, old, new):
+    n = 0
+    while n < min(len(old), len(new) - 1) and old[n] == new[n]:
+        n += 1
+    cache.advance(n - len(old))
+    return new[n:]
+
+
 # slide
 
 

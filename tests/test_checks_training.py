@@ -813,6 +813,14 @@ def in_order_of_ids(logits, top_p):
     return torch.where(mass < top_p, logits, -math.inf)
 
 
+@answers("apply_top_p", "over-the-batch")
+def down_the_batch(logits, top_p):
+    ordered, ids = torch.sort(logits, dim=-1, descending=True, stable=True)
+    p = ordered.softmax(-1)
+    remove = p.cumsum(0) - p >= top_p
+    return logits.masked_fill(torch.empty_like(remove).scatter_(1, ids, remove), -math.inf)
+
+
 @answers("apply_top_p", "left-in-sorted-order")
 def never_put_back(logits, top_p):
     ordered, _ = torch.sort(logits, dim=-1, descending=True)
@@ -981,6 +989,8 @@ def in_order(*names):
                 logits = by_pairs_of_slices(logits, texts, no_repeat_ngram)
             elif name == "greedy" and temperature == 0:
                 return torch.eye(logits.shape[1], dtype=logits.dtype)[logits.argmax(-1)]
+            elif name == "all equals" and temperature == 0:
+                return (logits == logits.max(-1, keepdim=True).values).to(logits)
             elif name == "temperature":
                 logits = logits / temperature
             elif name == "small temperature":
@@ -1002,6 +1012,8 @@ for names, mistake in {
     "ban, penalty, greedy, temperature, top-k, top-p, min-p": None,  # the ban is as infinite
     "penalty, ban, greedy, top-k, temperature, top-p, min-p": None,  # top-k keeps the same
     "penalty, ban, greedy, top-k, top-p, temperature, min-p": "temperature-after-top-p",
+    "penalty, ban, greedy, top-k, top-p, min-p, temperature": "temperature-last",
+    "penalty, ban, all equals, temperature, top-k, top-p, min-p": "greedy-all-equals",
     "penalty, ban, greedy, temperature, top-p, top-k, min-p": "top-p-before-top-k",
     "penalty, ban, greedy, top-p, top-k, temperature, min-p": "top-p-first",
     "penalty, ban, greedy, temperature, top-k, min-p, top-p": "min-p-before-top-p",
@@ -1103,6 +1115,13 @@ def ends_at_or_after(probabilities, generators):
     points = torch.stack([torch.rand(1, generator=g) for g in generators])
     ends = probabilities.double().cumsum(-1)
     return ((ends / ends[:, -1:]) < points).sum(-1)
+
+
+@answers("draw", "impossible-token")
+def without_right(probabilities, generators):
+    points = torch.stack([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
+    ends = probabilities.double().cumsum(-1)
+    return torch.searchsorted(ends / ends[:, -1:], points)[:, 0]
 
 
 @answers("draw", "one-too-low")

@@ -8,12 +8,18 @@ from torch import Generator, Tensor
 
 from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, Complaint, call
+from minillama.course.watching import Lowest
 
 POINTS = "torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])"
 ENDS = "probabilities.double().cumsum(-1)"
 FOUND = "torch.searchsorted(ends, points[:, None] * ends[:, -1:], right=True).squeeze(1)"
 
 ONE_AXIS = "One token a row is asked for, in a tensor of one axis."
+IMPOSSIBLE = (
+    "A token of probability 0 can be drawn: where the point is 0 exactly, or its stretch begins "
+    "there, the first end that is as large is that of a stretch without length. Seek the first end "
+    "beyond the point (right=True)."
+)
 
 draw = Check(
     "draw",
@@ -103,12 +109,11 @@ draw = Check(
         ),
         Mistake(
             "impossible-token",
-            "A token of probability 0 can be drawn: where the point is 0 exactly, or its stretch "
-            "begins there, the first end that is as large is that of a stretch without length. "
-            "Seek the first end beyond the point (right=True).",
+            IMPOSSIBLE,
             {", dtype=torch.float64": "", "points[:, None]": "points[:, None].double()",
              "right=True": "right=False"},
         ),
+        Mistake("impossible-token", IMPOSSIBLE, {", right=True": ""}),
         Mistake(
             "beyond-the-last",
             "The sum of the probabilities is not quite 1 in float32, and a point can lie beyond "
@@ -178,6 +183,10 @@ def possible(draw: Any) -> Iterator[Case]:
     lowest, highest = 5528393, 22771378
     got = drawn(draw, torch.tensor([[0.0, 0.5, 0.5]]), sources([lowest]))
     yield Case(got[0] > 0, True, "the probabilities [0, 0.5, 0.5], as whether a token but 0 comes")
+    with Lowest():
+        got = drawn(draw, torch.tensor([[0.0, 0.5, 0.5]]), sources([0]))
+    example = "the probabilities [0, 0.5, 0.5] and the point 0, as whether a token but 0 comes"
+    yield Case(got[0] > 0, True, example)
     short = torch.tensor([[0.5, 0.49999994, 0.0]])  # as rounding may leave them
     got = drawn(draw, short, sources([highest]))
     yield Case(got[0] < 2, True, "the probabilities [0.5, 0.49999994, 0], as whether 0 or 1 comes")

@@ -73,8 +73,8 @@ parameter_groups = Check(
         Mistake(
             "vectors-lost",
             "The vectors are in no group, so norms and biases would never be trained. They must "
-            "not decay, but learn they should. (A generator that both groups are taken from is "
-            "empty when the second asks.)",
+            "not decay, but learn they should. Are both groups taken from one generator? It is "
+            "empty when the second asks.",
             {"p for p in parameters if p.ndim < 2": ""},
         ),
         Mistake(

@@ -170,6 +170,13 @@ flops_per_token = Check(
             {"+ config.dim * config.vocab_size": "+ 2 * config.dim * config.vocab_size"},
         ),
         Mistake(
+            "twice-the-weights",
+            "This is twice the number of weights. Not all of them are multiplied: norms are no "
+            "matrices, the embedding is looked up unless it is the output too. And attention's "
+            "products, of queries with keys and of shares with values, have no weights.",
+            {f"2 * matrices + {ATTENTION}": "2 * count_weights(config)"},
+        ),
+        Mistake(
             "training",
             "This is a training step's: three times the forward.",
             {"return 2 * matrices": "return 6 * matrices",

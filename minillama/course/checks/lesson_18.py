@@ -32,6 +32,18 @@ nucleus_size = Check(
             {"before < top_p": "before <= top_p"},
         ),
         Mistake(
+            "more-than-there-are",
+            "The sums below top_p are counted, and one more. Rounding may leave even the last sum "
+            "below 1, and with top_p = 1 that is one more than there are tokens: count the tokens "
+            "before which less than top_p stands.",
+            {"(before < top_p).sum(-1)": "(ordered.cumsum(-1) < top_p).sum(-1) + 1"},
+        ),
+        Mistake(
+            "over-the-batch",
+            "The running sum goes along the axis of the batch. It is along the vocabulary.",
+            {"ordered.cumsum(-1)": "ordered.cumsum(0)"},
+        ),
+        Mistake(
             "not-sorted",
             "The probabilities are added up as they stand. Sort them first, the likeliest in "
             "front.",
@@ -73,6 +85,9 @@ def four_sizes(f: Any) -> Iterator[Case]:
     for top_p, size in ((0.6, 2), (0.3, 1), (0.75, 2), (0.8, 3), (1.0, 4)):
         example = f"the probabilities [0.125, 0.5, 0.25, 0.125] and top_p = {top_p}"
         yield Case(call(f, p, top_p), torch.tensor([size]), example)
+    p = torch.tensor([[0.25, 0.5, 0.2499999]])  # as rounding may leave them
+    example = "the probabilities [0.25, 0.5, 0.2499999] and top_p = 1"
+    yield Case(call(f, p, 1.0), torch.tensor([3]), example)
 
 
 @nucleus_size.probe("each row has its own")
@@ -118,6 +133,12 @@ gumbel_draw = Check(
             "No noise is added, or the same to a whole row: the likeliest token comes every time. "
             "Each logit has a number of its own.",
             {"logits + noise": "logits"},
+        ),
+        Mistake(
+            "one-noise-for-all-rows",
+            "All rows get the noise of the first, so rows with the same logits come to the same "
+            "token. Each row draws for itself: points has a row for each.",
+            {"torch.log(points)": "torch.log(points[:1])"},
         ),
         Mistake(
             "over-the-batch",
@@ -218,6 +239,13 @@ apply_eta = Check(
             "Logits are compared with the limit, which is a probability.",
             {"(probabilities < limit": "(logits < limit"},
         ),
+        Mistake(
+            "nan-after-a-cut",
+            "Where a token was dropped before, its probability is 0, and 0 · ln 0 is no number for "
+            "torch (nan): then the entropy and the limit are none either, and nothing more is "
+            "dropped. torch.special.entr takes it for 0, as it is.",
+            {"torch.special.entr(probabilities)": "-(probabilities * probabilities.log())"},
+        ),
         Mistake("probabilities", PROBABILITIES, {KEPT: f"{KEPT}.softmax(-1)"}),
         Mistake(
             "probabilities-cut",
@@ -234,7 +262,7 @@ def above_eta(logits: Sequence[float], epsilon: float) -> list[float]:
     """One row by a loop."""
     weights = [math.exp(x) for x in logits]
     p = [weight / sum(weights) for weight in weights]
-    entropy = -sum(x * math.log(x) for x in p)
+    entropy = -sum(x * math.log(x) for x in p if x > 0)
     limit = min(epsilon, math.sqrt(epsilon) * math.exp(-entropy))
     return [x if y >= limit else -INF for x, y in zip(logits, p, strict=True)]
 
@@ -257,6 +285,9 @@ def wide(f: Any) -> Iterator[Case]:
         yield Case(
             cut(f, torch.tensor([row]), epsilon), torch.tensor([above_eta(row, epsilon)]), words
         )
+    row = [1.0, 3.0, -INF, 2.0, 0.0]
+    right = torch.tensor([above_eta(row, 0.3)])
+    yield Case(cut(f, torch.tensor([row]), 0.3), right, "logits [1, 3, -inf, 2, 0] and ε = 0.3")
 
 
 @apply_eta.probe("each row has its own entropy")

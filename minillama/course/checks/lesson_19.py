@@ -214,6 +214,12 @@ keep_beginning = Check(
             {"    cache.position = shared\n": ""},
         ),
         Mistake(
+            "position-added",
+            "advance adds to the position, so the cache forgets nothing and counts tokens that it "
+            "does not hold. To go back, set it: cache.position = shared.",
+            {"cache.position = shared": "cache.advance(shared)"},
+        ),
+        Mistake(
             "everything-again",
             "The right position is set, but all of `new` is returned: what is kept would be read a "
             "second time.",

@@ -49,6 +49,13 @@ next_token_probabilities = Check(
             {TEMPERATURE: "", TOP_P: TOP_P + TEMPERATURE},
         ),
         Mistake(
+            "temperature-last",
+            "The temperature comes last, when top-p and min-p have chosen. They go by the "
+            "probabilities that tokens are drawn with, and those are known only when the logits "
+            "have been divided.",
+            {TEMPERATURE: "", SOFTMAX: TEMPERATURE + SOFTMAX},
+        ),
+        Mistake(
             "top-p-first",
             "Top-p comes before the temperature and top-k. It comes after both: it goes by the "
             "probabilities that tokens are drawn with.",
@@ -115,6 +122,13 @@ next_token_probabilities = Check(
             {GREEDY: "    if temperature == 0:\n"
              "        largest = logits == logits.amax(-1, keepdim=True)\n"
              "        return largest.to(logits) / largest.sum(-1, keepdim=True)\n"},
+        ),
+        Mistake(
+            "greedy-all-equals",
+            "Of equal logits each gets the probability 1 for temperature 0, and together they have "
+            "more than 1. One token has it: the lowest id of equals, which argmax finds.",
+            {"F.one_hot(logits.argmax(-1), logits.shape[-1])":
+             "(logits == logits.amax(-1, keepdim=True))"},
         ),
         Mistake(
             "greedy-highest-id",

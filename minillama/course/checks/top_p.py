@@ -124,6 +124,12 @@ apply_top_p = Check(
              "probabilities.flatten().cumsum(0).view_as(probabilities)"},
         ),
         Mistake(
+            "over-the-batch",
+            "The running sum goes down the batch, from row to row. It is along the vocabulary, the "
+            "last axis: in a batch of one row nothing would ever be dropped.",
+            {"probabilities.cumsum(-1)": "probabilities.cumsum(0)"},
+        ),
+        Mistake(
             "probabilities",
             PROBABILITIES,
             {KEPT: f"{KEPT}.softmax(-1)"},
