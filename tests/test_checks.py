@@ -182,6 +182,25 @@ def test_an_exception_is_shown_at_the_readers_own_line(monkeypatch, tmp_path):
     probing.of_library.cache_clear()
 
 
+def test_parameters_are_blamed_only_where_the_call_itself_fails():
+    def too_few(time):
+        return causal_mask(time, time)
+
+    def inside(time, keys, device=None):
+        return torch.tril(torch.ones(time, keys), 0, 0, 0)
+
+    def of_its_own(time, keys, device=None):
+        return too_few(time, keys)
+
+    cure = "Keep the parameters as they were given in the blank."
+    message = CHECKS["causal_mask"].run(too_few).message
+    assert "positional arguments but" in message or "positional argument but" in message
+    assert cure in message
+    for answer in (inside, of_its_own):
+        message = CHECKS["causal_mask"].run(answer).message
+        assert "raises TypeError" in message and cure not in message
+
+
 def test_an_exception_comes_with_the_shapes_that_were_given():
     def attention_weights(query, key, mask=None):
         return query @ key[..., 1:]
@@ -216,6 +235,22 @@ def test_an_exception_comes_with_the_shapes_that_were_given():
         ),
         (["a"], True, "it gives a list, ['a'], and True is right."),
         (1, torch.ones(()), "it gives an int, and a tensor is right."),
+        (
+            [*range(20)],
+            [*range(5), 6, *range(6, 20)],
+            "it gives a list of 20; number 6 is the first that is wrong: 5, and 6 is right.",
+        ),
+        (
+            [0, *range(20)],
+            [*range(20)],
+            "it gives a list of 21, and 20 are right; number 2 is the first that is wrong: 0, and "
+            "1 is right.",
+        ),
+        (
+            [*range(3)],
+            [*range(20)],
+            "it gives a list of 3, and 20 are right; the first 3 are as they should be.",
+        ),
         (torch.ones(2, device="meta"), torch.ones(2), "its device is meta, and cpu is right."),
     ],
 )

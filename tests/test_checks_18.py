@@ -1,10 +1,13 @@
 """Answers to lesson 18's exercises and to beam search as beginners write them."""
 
+import copy
 import math
 
 import pytest
 import torch
 from answering import Answers, assert_blank, assert_verdict
+
+from minillama.cache import KVCache
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
 answers = Answers()
@@ -221,25 +224,67 @@ def holds_as_much_as_the_stop(parts, stop):
 # beam_search
 
 
-def plain_beams(model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, stop=()):
-    """Without a cache and without an early end: every beginning is read anew."""
-    going, ended = [(0.0, [])], []
+def plain_beams(
+    model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, stop=(), flaw=None
+):
+    """Each beginning with a cache of its own, which is copied where several go on from one."""
+    if n_beams < 1 and flaw != "no-beams-accepted":
+        raise ValueError("no beams")
+    going, ended = [(0.0, [], KVCache(model.config, 1))], []
     for length in range(1, max_new_tokens + 1):
         steps = []
-        for total, text in going:
-            log_p = model(torch.tensor([[*tokens, *text]]))[0, -1].double().log_softmax(-1)
-            steps += [(total + p, [*text, i]) for i, p in enumerate(log_p.tolist())]
-        steps.sort(reverse=True)
-        for total, text in steps[:n_beams]:
+        for total, text, cache in going:
+            if flaw == "without-cache":
+                logits = model(torch.tensor([[*tokens, *text]]))
+            else:
+                logits = model(torch.tensor([text[-1:] or tokens]), cache)
+            log_p = logits[0, -1].double().log_softmax(-1)
+            steps += [(total + p, [*text, i], cache) for i, p in enumerate(log_p.tolist())]
+        steps.sort(key=lambda step: step[0], reverse=True)
+        for total, text, _ in steps[:n_beams]:
             if text[-1] in stop or length == max_new_tokens:
                 ended.append((text, total / length**length_penalty))
+        ended = sorted(ended, key=lambda pair: pair[1], reverse=True)[:n_beams]
         going = [step for step in steps if step[1][-1] not in stop][:n_beams]
-    return sorted(ended, key=lambda pair: pair[1], reverse=True)[:n_beams]
+        going = [(total, text, copy.deepcopy(cache)) for total, text, cache in going]
+        at_length = max_new_tokens if length_penalty > 0 else length + 1
+        if len(ended) == n_beams and flaw != "no-early-end":
+            if not going or going[0][0] / at_length**length_penalty <= ended[-1][1]:
+                break
+    return ended
 
 
 @answers("beam_search")
-def recomputes_everything(*args, **kwargs):
+def a_cache_each(*args, **kwargs):
     return plain_beams(*args, **kwargs)
+
+
+@answers("beam_search", "without-cache")
+def recomputes_everything(*args, **kwargs):
+    return plain_beams(*args, flaw="without-cache", **kwargs)
+
+
+@answers("beam_search", "no-early-end")
+def to_the_last_token(*args, **kwargs):
+    return plain_beams(*args, flaw="no-early-end", **kwargs)
+
+
+@answers("beam_search", "no-beams-accepted")
+def without_a_beam(*args, **kwargs):
+    return plain_beams(*args, flaw="no-beams-accepted", **kwargs)
+
+
+@answers("beam_search", "greedy")
+def argmax_every_time(model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, stop=()):
+    cache, piece, text, score = KVCache(model.config, 1), torch.tensor([tokens]), [], 0.0
+    while len(text) < max_new_tokens:
+        best = model(piece, cache)[0, -1].log_softmax(-1).max(-1)
+        text.append(best.indices.item())
+        score += best.values.item()
+        if text[-1] in stop:
+            break
+        piece = torch.tensor([text[-1:]])
+    return [(text, score / len(text) ** length_penalty)]
 
 
 @answers("beam_search", "length-ignored")

@@ -163,7 +163,8 @@ CURES = {
     "builtin_function_or_method": "In torch `size` is a method: `.shape`, or `.numel()`.",
 }
 # Where no line of the answer's own has run, it is its parameters that do not fit the call.
-SIGNATURE = {"positional arguments but": "Keep the parameters as they were given in the blank."}
+KEEP = "Keep the parameters as they were given in the blank."
+SIGNATURE = dict.fromkeys(("positional arguments but", "positional argument but"), KEEP)
 
 
 LIBRARIES = "minillama torch numpy einops jaxtyping beartype IPython ipykernel".split()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from minillama.config import ModelConfig
 from minillama.course.checking import Check, Mistake
-from minillama.course.probing import Case, Complaint, call
+from minillama.course.probing import Case, Complaint, call, refusal
 from minillama.model import Llama
 
 DIM = 4  # of the toys, which keep a token in all of it
@@ -19,6 +19,20 @@ SCORE = "total / length**length_penalty"
 PARENTS = "cache.keys[:, parents], cache.values[:, parents]"
 STAY = "[min(row, cache.batch_size - 1) for row in range(len(parents))]"
 DONE = "if len(ended) == n_beams and hope <= ended[-1][1]:"
+GREEDY = "Only the best beginning goes on, whatever n_beams is: that is greedy search."
+GREEDY_LOOP = '''    text, total = list(tokens), 0.0
+    for _ in range(max_new_tokens):
+        log_p = model(torch.tensor([text]))[0, -1].double().log_softmax(-1)
+        text.append(int(log_p.argmax()))
+        total += log_p.max().item()
+        if text[-1] in stop:
+            break
+    new = text[len(tokens) :]
+    return [(new, total / len(new) ** length_penalty)]
+'''
+NO_BEAMS = (
+    "n_beams = 0 is not refused. Without a beam there is no text: raise a ValueError that says so."
+)
 
 beam_search = Check(
     "beam_search",
@@ -29,6 +43,7 @@ beam_search = Check(
         "of beginnings × vocabulary with one topk over all of them (divmod of its places tells "
         "beginning and token), set those that end aside with their score, and give every "
         "beginning that goes on the row of the cache that it came from: cache.keys[:, parents]. "
+        "Keep more candidates than n_beams, since some end: n_beams must be able to go on. "
         "Write the loop without an early end first.",
     },
     mistakes=(
@@ -132,16 +147,26 @@ beam_search = Check(
             "stand.",
             {"elif rank < n_beams:": "elif token in stop and rank < n_beams:"},
         ),
+        Mistake("greedy", GREEDY, {"going = going[:n_beams]": "going = going[:1]"}),
+        Mistake("greedy", GREEDY, {"    longest = min": "    n_beams = 1\n    longest = min"}),
+        Mistake("greedy", GREEDY, {"    longest = min": f"{GREEDY_LOOP}    longest = min"}),
         Mistake(
-            "greedy",
-            "Only the best beginning goes on, whatever n_beams is: that is greedy search.",
-            {"going = going[:n_beams]": "going = going[:1]"},
+            "without-cache",
+            "Each step reads every beginning anew, without the cache. The texts are the same, but "
+            "the longer they get the more is read again: give each a row of the cache, and read "
+            "its newest token alone.",
+            {"model(rows, cache)": "model(rows)",
+             "[text[-1:] for text in beginnings]":
+             "[[*tokens, *text] for text in beginnings]"},
         ),
         Mistake(
-            "greedy",
-            "Only the best beginning goes on, whatever n_beams is: that is greedy search.",
-            {"    longest = min": "    n_beams = 1\n    longest = min"},
+            "no-early-end",
+            "It goes on to the last token allowed, although nothing better can come. Compare what "
+            "is best of those that go on, if all that follows were certain, with the worst of the "
+            "n_beams that have ended.",
+            {DONE: "if False:"},
         ),
+        Mistake("no-beams-accepted", NO_BEAMS, {"n_beams < 1 or ": ""}),
     ),
 )  # fmt: skip
 
@@ -171,6 +196,8 @@ class Toy(Llama):
         )
         self.tables = tables.double()  # (tokens back, token there, logits of the next)
         self.growth = growth(tables)
+        self.read = list[int]()  # of a text by each forward
+        self.longest = 0  # text of which anything was asked
 
     def forward(self, tokens: Tensor, cache: Any = None, documents: Tensor | None = None) -> Tensor:
         time, ids = tokens.shape[1], tokens
@@ -178,6 +205,8 @@ class Toy(Llama):
             kept = tokens.float()[:, None, :, None].expand(-1, 1, -1, DIM)
             ids = cache.update(0, kept, kept)[0][:, 0, :, 0].round().long()
             cache.advance(time)
+        self.read.append(time)
+        self.longest = max(self.longest, ids.shape[1])
         logits = torch.zeros(*ids.shape, self.tables.shape[-1], dtype=torch.float64)
         for back, table in enumerate(self.tables):
             logits[:, back:] += table[ids[:, : ids.shape[1] - back]]
@@ -223,7 +252,19 @@ def a_beam(
     stop: set[int],
 ) -> list[tuple[list[int], float]]:
     """Beam search without a cache, tensors or an early end."""
-    going, ended = [(0.0, list[int]())], list[tuple[list[int], float]]()
+    return race(tables, prompt, beams, most, penalty, stop)[0]
+
+
+def race(
+    tables: Tensor,
+    prompt: Sequence[int],
+    beams: int,
+    most: int,
+    penalty: float | int,
+    stop: set[int],
+) -> tuple[list[tuple[list[int], float]], int]:
+    """Its texts, and after how many tokens nothing better could come."""
+    going, ended, enough = [(0.0, list[int]())], list[tuple[list[int], float]](), most
     for length in range(1, most + 1):
         steps = [
             (total + more, [*text, token])
@@ -234,12 +275,16 @@ def a_beam(
         over = [s for s in steps[:beams] if s[1][-1] in stop or length == most]
         ended += [(text, total / length**penalty) for total, text in over]
         going = [s for s in steps if s[1][-1] not in stop][:beams]
-    return sorted(ended, key=lambda found: -found[1])[:beams]
+        worst = sorted([score for _, score in ended], reverse=True)[:beams]
+        hope = max(going[0][0] / n**penalty for n in (length + 1, most)) if going else -math.inf
+        if not going or (len(worst) == beams and hope <= worst[-1]):
+            enough = min(enough, length)
+    return sorted(ended, key=lambda found: -found[1])[:beams], enough
 
 
 def searched(
     answer: Any,
-    tables: Tensor,
+    model: Toy,
     prompt: list[int],
     n_beams: int,
     example: str,
@@ -247,7 +292,7 @@ def searched(
     **options: Any,
 ) -> Iterator[Case]:
     """The texts that an answer finds, and their scores, beside what is right."""
-    got = call(answer, Toy(tables), prompt, n_beams, **options)
+    got = call(answer, model, prompt, n_beams, **options)
     try:
         pairs = [([int(token) for token in text], float(score)) for text, score in got]
     except (TypeError, ValueError) as error:
@@ -265,8 +310,8 @@ def detour(beam_search: Any) -> Iterator[Case]:
     words = "p(1|0) = 0.5, p(3|1) = 0.3, p(2|0) = 0.4, p(3|2) = 0.9, the prompt [0]"
     right = [([2, 3], math.log(0.4 * 0.9)), ([1, 3], math.log(0.5 * 0.3))]
     options = {"max_new_tokens": 2, "length_penalty": 0}
-    yield from searched(beam_search, DETOUR, [0], 2, words, right, **options)
-    yield from searched(beam_search, DETOUR, [0], 1, words, right[1:], **options)
+    yield from searched(beam_search, Toy(DETOUR), [0], 2, words, right, **options)
+    yield from searched(beam_search, Toy(DETOUR), [0], 1, words, right[1:], **options)
 
 
 @beam_search.probe("a text ends with its stop token, and its score counts that")
@@ -275,7 +320,7 @@ def ends(beam_search: Any) -> Iterator[Case]:
     for penalty in (0, 1, 2):
         options = {"max_new_tokens": 3, "length_penalty": penalty, "stop": {3}}
         right = a_beam(DETOUR, [2, 0], 2, 3, penalty, {3})
-        yield from searched(beam_search, DETOUR, [2, 0], 2, words, right, **options)
+        yield from searched(beam_search, Toy(DETOUR), [2, 0], 2, words, right, **options)
 
 
 @beam_search.probe("with beams enough it finds what is best of all texts")
@@ -285,7 +330,8 @@ def exhaustive(beam_search: Any) -> Iterator[Case]:
     for penalty in (0.0, 1.0):
         right = every_text(tables, [0, 1], 4, penalty, {2})
         options = {"max_new_tokens": 4, "length_penalty": penalty, "stop": {2}}
-        yield from searched(beam_search, tables, [0, 1], len(right), words, right, **options)
+        model = Toy(tables)
+        yield from searched(beam_search, model, [0, 1], len(right), words, right, **options)
 
 
 @beam_search.probe("few beams go on from the best beginnings, each with its own past")
@@ -295,7 +341,11 @@ def narrow(beam_search: Any) -> Iterator[Case]:
         tables = torch.randn(3, 6, 6, dtype=torch.float64)
         right = a_beam(tables, [0, 3, 1], 3, 7, penalty, stop)
         options = {"max_new_tokens": 7, "length_penalty": penalty, "stop": stop}
-        yield from searched(beam_search, tables, [0, 3, 1], 3, words, right, **options)
+        model = Toy(tables)
+        yield from searched(beam_search, model, [0, 3, 1], 3, words, right, **options)
+        most = max(model.read)
+        example = f"{words}, a prompt of 3, for the most tokens of a text that a forward reads"
+        yield Case(max(most, 3), 3, example)
 
 
 @beam_search.probe("it is over when nothing better can come, and no sooner")
@@ -304,5 +354,10 @@ def over(beam_search: Any) -> Iterator[Case]:
     options = {"max_new_tokens": 9, "length_penalty": 1.0, "stop": {3}}
     for _ in range(6):
         tables = 2 * torch.randn(1, 4, 4, dtype=torch.float64)
-        right = a_beam(tables, [0], 2, 9, 1.0, {3})
-        yield from searched(beam_search, tables, [0], 2, words, right, **options)
+        right, enough = race(tables, [0], 2, 9, 1.0, {3})
+        model = Toy(tables)
+        yield from searched(beam_search, model, [0], 2, words, right, **options)
+        early = model.longest - 1 <= enough  # it may read what was chosen last, for nothing
+        yield Case(early, True, f"{words}, for whether it is over with texts of {enough} tokens")
+    if refusal(beam_search, Toy(DETOUR), [0], 0, max_new_tokens=2) != "a ValueError":
+        raise Complaint(f"is not right yet. {NO_BEAMS}", "no-beams-accepted")
