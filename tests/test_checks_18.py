@@ -248,9 +248,9 @@ def plain_beams(
         going = [step for step in steps if step[1][-1] not in stop][:n_beams]
         going = [(total, text, copy.deepcopy(cache)) for total, text, cache in going]
         at_length = max_new_tokens if length_penalty > 0 else length + 1
-        if len(ended) == n_beams and flaw != "no-early-end":
-            if not going or going[0][0] / at_length**length_penalty <= ended[-1][1]:
-                break
+        hope = going[0][0] / at_length**length_penalty if going else -math.inf
+        if len(ended) == n_beams and hope <= ended[-1][1] and flaw != "no-early-end":
+            break
     return ended
 
 

@@ -715,7 +715,9 @@ def llama(flaw):
         def save_pretrained(self, folder, format="native"):
             import minillama.weights as w
 
-            w.save_model(self, *((format, folder) if flaw == "save-exchanged" else (folder, format)))
+            w.save_model(
+                self, *((format, folder) if flaw == "save-exchanged" else (folder, format))
+            )
 
         @property
         def n_parameters(self):

@@ -59,9 +59,9 @@ def difference(case: Case) -> str | None:
         )
     if equal:
         return None
-    if isinstance(got, list | tuple) and isinstance(right, list | tuple):
-        if max(len(got), len(right)) > 12:
-            return given + items_difference(got, right)
+    both = isinstance(got, list | tuple) and isinstance(right, list | tuple)
+    if both and max(len(got), len(right)) > 12:
+        return given + items_difference(got, right)
     words = f"{given}it gives {show(got)}, and {show(right)} is right."
     if isinstance(got, Tensor):
         words = f"{given}it gives a tensor of the shape {tuple(got.shape)}, and {show(right)} is "

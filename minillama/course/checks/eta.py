@@ -1,0 +1,126 @@
+"""The check of lesson 18's exercise on eta sampling."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from minillama.course.checking import Check, Mistake
+from minillama.course.checks.logits import PROBABILITIES
+from minillama.course.checks.top_k import BY_LARGE, BY_ZERO, FOUR, INF, cut
+from minillama.course.probing import Case
+
+MODULE = "course.exercises.lesson_18"
+
+LIMIT = "torch.minimum(torch.full_like(entropy, epsilon), epsilon**0.5 * torch.exp(-entropy))"
+KEPT = "logits.masked_fill(probabilities < limit, -torch.inf)"
+
+apply_eta = Check(
+    "apply_eta",
+    MODULE,
+    hints={
+        "apply_eta": "entr and sum(-1, keepdim=True) give each row's entropy; the limit is the "
+        "smaller of two numbers; what is below it becomes -inf.",
+    },
+    mistakes=(
+        Mistake(
+            "larger-of-both",
+            "The limit is the larger of the two numbers. It is the smaller: a wide distribution "
+            "has a lower bar.",
+            {"torch.minimum": "torch.maximum"},
+        ),
+        Mistake(
+            "epsilon-alone",
+            "The limit is ε whatever the entropy (that is epsilon sampling). Where the entropy is "
+            "high, √ε · e^-H is lower.",
+            {LIMIT: "epsilon"},
+        ),
+        Mistake(
+            "entropy-alone",
+            "The limit is √ε · e^-H whatever ε is. Where the entropy is low, ε is lower.",
+            {LIMIT: "epsilon**0.5 * torch.exp(-entropy)"},
+        ),
+        Mistake(
+            "root-missing",
+            "The root of ε is missing: √ε · e^-H.",
+            {"epsilon**0.5 *": "epsilon *"},
+        ),
+        Mistake(
+            "bits",
+            "The entropy is in bits. e^-H goes with nats, by the natural logarithm.",
+            {".sum(-1, keepdim=True)": f".sum(-1, keepdim=True) / {math.log(2)}"},
+        ),
+        Mistake(
+            "one-entropy-for-all",
+            "One entropy is used for all rows. Each row has its own: sum along the vocabulary.",
+            {"sum(-1, keepdim=True)": "sum()"},
+        ),
+        Mistake(
+            "entropy-of-logits",
+            "The entropy is taken of the logits. Softmax first: it is that of probabilities.",
+            {"entr(probabilities)": "entr(logits.clamp(min=0))"},
+        ),
+        Mistake(
+            "logits-compared",
+            "Logits are compared with the limit, which is a probability.",
+            {"(probabilities < limit": "(logits < limit"},
+        ),
+        Mistake(
+            "nan-after-a-cut",
+            "Where a token was dropped before, its probability is 0, and 0 · ln 0 is no number for "
+            "torch (nan): then the entropy and the limit are none either, and nothing more is "
+            "dropped. torch.special.entr takes it for 0, as it is.",
+            {"torch.special.entr(probabilities)": "-(probabilities * probabilities.log())"},
+        ),
+        Mistake("probabilities", PROBABILITIES, {KEPT: f"{KEPT}.softmax(-1)"}),
+        Mistake(
+            "probabilities-cut",
+            PROBABILITIES,
+            {KEPT: "probabilities.masked_fill(probabilities < limit, 0.0)"},
+        ),
+        Mistake("masked-with-0", BY_ZERO, {"-torch.inf": "0.0"}),
+        Mistake("not-infinite", BY_LARGE, {"-torch.inf": "-1e9"}),
+    ),
+)  # fmt: skip
+
+
+def above_eta(logits: Sequence[float], epsilon: float) -> list[float]:
+    """One row by a loop."""
+    weights = [math.exp(x) for x in logits]
+    p = [weight / sum(weights) for weight in weights]
+    entropy = -sum(x * math.log(x) for x in p if x > 0)
+    limit = min(epsilon, math.sqrt(epsilon) * math.exp(-entropy))
+    return [x if y >= limit else -INF for x, y in zip(logits, p, strict=True)]
+
+
+@apply_eta.probe("four tokens, by hand")
+def eta_of_four(f: Any) -> Iterator[Case]:
+    # H = 0.947 and e^-H = 0.388, so for ε = 0.3 the limit is 0.212, and for 0.05 it is 0.05.
+    example = "logits [1, 3, 2, 0] (probabilities 0.09, 0.64, 0.24, 0.03; entropy 0.947) and ε ="
+    got = cut(f, FOUR, 0.3)
+    yield Case(got, torch.tensor([[-INF, 3.0, 2.0, -INF]]), f"{example} 0.3")
+    got = cut(f, FOUR, 0.05)
+    yield Case(got, torch.tensor([[1.0, 3.0, 2.0, -INF]]), f"{example} 0.05")
+
+
+@apply_eta.probe("the wider, the lower the bar")
+def wide(f: Any) -> Iterator[Case]:
+    for largest, epsilon in ((2.0, 0.1), (3.0, 0.02), (0.0, 0.9)):
+        row = [largest] + [0.0] * 30
+        words = f"the logits {largest:g} and thirty times 0, and ε = {epsilon}"
+        yield Case(
+            cut(f, torch.tensor([row]), epsilon), torch.tensor([above_eta(row, epsilon)]), words
+        )
+    row = [1.0, 3.0, -INF, 2.0, 0.0]
+    right = torch.tensor([above_eta(row, 0.3)])
+    yield Case(cut(f, torch.tensor([row]), 0.3), right, "logits [1, 3, -inf, 2, 0] and ε = 0.3")
+
+
+@apply_eta.probe("each row has its own entropy")
+def eta_rows(f: Any) -> Iterator[Case]:
+    scale = torch.tensor([[0.3], [1.0], [4.0]])
+    logits = (scale * torch.randn(3, 20)).double()
+    for epsilon in (0.3, 0.05, 0.004):
+        right = torch.tensor([above_eta(row, epsilon) for row in logits.tolist()]).double()
+        yield Case(cut(f, logits, epsilon), right, f"ε = {epsilon}", "batch vocab_size")
