@@ -15,6 +15,7 @@ from minillama.course.probing import Case, Complaint, call, refusal
 from minillama.model import Llama
 
 DIM = 4  # of the toys, which keep a token in all of it
+
 beam_search = Check(
     "beam_search",
     "beam",

@@ -1,4 +1,4 @@
-"""The checks of lesson 09's exercises."""
+"""The checks of lesson 09's exercises on the stream read early, and on experts."""
 
 import math
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, call
 
 MODULE = "course.exercises.lesson_09"
+
 read_early = Check(
     "read_early",
     MODULE,

@@ -1,4 +1,4 @@
-"""The checks of lesson 11's exercises."""
+"""The checks of lesson 11's exercises on the loss's gradient, and on another schedule."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The checks of lesson 18's exercises."""
+"""The checks of lesson 18's exercises on how many tokens are kept, and on drawing one."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The checks of lesson 19's exercises."""
+"""The checks of lesson 19's exercises on the cache's memory, and on writing with it."""
 
 from collections.abc import Iterator
 from typing import Any

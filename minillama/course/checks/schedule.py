@@ -85,5 +85,5 @@ def long(learning_rate: Any) -> Iterator[Case]:
         if how != "a ValueError":
             given = f"given step {step}, warmup {warmup} and total {total}, there is {how}"
             raise Complaint(
-                f"is not right yet. {NOT_REFUSED}\n  It shows {given}.", "anything-accepted"
+                f"is not right yet. {NOT_REFUSED}\n  It shows where, {given}.", "anything-accepted"
             )
