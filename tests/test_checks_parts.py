@@ -729,12 +729,12 @@ def llama(flaw):
             p0 = cache.position if cache is not None else 0
             if p0 + T > self.cfg.max_seq_len and flaw != "too-much-accepted":
                 raise ValueError("too long")
-            device = "cpu" if flaw == "tables-on-the-cpu" else tokens.device
+            device = None if flaw == "tables-on-the-cpu" else tokens.device
             if cache is not None and flaw != "documents-not-noted":
                 documents = cache.update_documents(documents, B, T)
             first = {"positions-restart": 0, "position-off-by-one": max(p0 - 1, 0)}.get(flaw, p0)
             places = torch.arange(first, first + T, device=device)
-            phase = places[:, None] * freqs(None)(self.cfg).to(device)
+            phase = places[:, None] * freqs(None)(self.cfg, device)
             cos, sin, S = phase.cos(), phase.sin(), p0 + T
             mask = torch.ones(T, S, device=tokens.device).tril(S - T).bool()[None, None]
             if documents is not None and flaw != "documents-ignored":

@@ -14,6 +14,7 @@ from minillama.course.checking import Check
 from minillama.course.checks.llama_mistakes import MISTAKES
 from minillama.course.checks.llama_module_mistakes import MODULE_MISTAKES
 from minillama.course.probing import Case, call, fill, refusal
+from minillama.course.watching import Elsewhere
 
 llama = Check(
     "Llama",
@@ -81,16 +82,18 @@ def whole(Llama: Any) -> Iterator[Case]:
         right = oracles.llama(tokens, w, config).float()
         example = f"{n_layers} layers, 2 heads and {n_kv_heads} key-value heads"
         yield Case(call(model, tokens), right, example, AXES, atol=1e-4)
-    yield from elsewhere(model, [6])
+    yield from elsewhere(model, [tokens[:, :2]])
 
 
-def elsewhere(model: Any, sizes: list[int], cache: KVCache | None = None) -> Iterator[Case]:
-    """On a device that computes nothing but shapes, and refuses to meet another, as a GPU does."""
-    call(model.to, "meta")
-    for size in sizes:
-        tokens = torch.zeros(2, size, dtype=torch.long, device="meta")
-        example = 'a model and tokens on the device "meta", for the device of the logits'
-        yield Case(call(model, tokens, cache).device, torch.device("meta"), example)
+def elsewhere(model: Any, pieces: list[Tensor], cached: bool = False) -> Iterator[Case]:
+    """With weights and tokens taken for ones on a GPU, which nothing on the CPU may meet there."""
+    with Elsewhere(*model.parameters(), *pieces) as mode:
+        call(model.float)  # it renews what depends on where the weights are, as `.cuda()` does
+        cache = KVCache(shape(), batch_size=2, device=pieces[0].device) if cached else None
+        for piece in pieces:
+            call(model, piece, cache)
+    example = "weights and tokens on a GPU, for whether they meet something on the CPU"
+    yield Case(mode.mixed, False, example + " (with a cache)" * cached)
 
 
 @llama.probe("no position sees the future")
@@ -143,7 +146,7 @@ def two_pieces(Llama: Any) -> Iterator[Case]:
     for cut in range(1, 6):
         yield from in_pieces(model, tokens, right, [0, cut, 6])
     yield from in_pieces(model, tokens, right, [0, 2, 3, 6])
-    yield from elsewhere(model, [3, 3], KVCache(config, 2, device="meta"))
+    yield from elsewhere(model, [tokens[:, :2], tokens[:, 2:4]], cached=True)
 
 
 @llama.probe("as many tokens as max_seq_len fit")
