@@ -34,7 +34,8 @@ def test_the_reference_passes(name):
 @pytest.mark.usefixtures("as_readers_run")
 def test_a_mistake_is_found_and_named(check, number):
     mistake = check.mistakes[number]
-    result = check.run(check.wrong(mistake))
+    # `run` would try the mistake once more, to tell which it is.
+    result = check.verdict({title: check.tried(number, title) for title in check.probes})
     assert not result.passed
     assert result.mistake == mistake.name, result.message
     assert mistake.why in result.message

@@ -94,6 +94,10 @@ class Check:
     def run(self, answer: Any) -> CheckResult:
         """Probe an answer and say whether it is right, or else what is wrong with it."""
         outcomes = {title: run_probe(probe, answer) for title, probe in self.probes.items()}
+        return self.verdict(outcomes)
+
+    def verdict(self, outcomes: Mapping[str, list[Outcome]]) -> CheckResult:
+        """What an answer's results in each probe say of it."""
         broken = {title: problem(outcome) for title, outcome in outcomes.items()}
         first = next((title for title in broken if broken[title]), None)
         if first is None:
