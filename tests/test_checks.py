@@ -247,6 +247,7 @@ def test_an_exception_comes_with_the_shapes_that_were_given():
             "it gives a list of 21, and 20 are right; number 2 is the first that is wrong: 0, and "
             "1 is right.",
         ),
+        ((1,) * 20, [1] * 20, "it gives a tuple of 20, and a list is right."),
         (
             [*range(3)],
             [*range(20)],

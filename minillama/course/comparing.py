@@ -78,6 +78,8 @@ def items_difference(got: Any, right: Any) -> str:
     where = next((i for i in range(shorter) if got[i] != right[i]), shorter)
     words = f"it gives {article(got)} of {len(got)}"
     words += f", and {len(right)} are right" if len(got) != len(right) else ""
+    if where == len(got) == len(right):
+        return f"{words}, and {article(right)} is right."
     if where == shorter:
         return f"{words}; the first {shorter} are as they should be."
     place = f"; number {where + 1} is the first that is wrong: " if where else "; the first is "

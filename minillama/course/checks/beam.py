@@ -20,13 +20,13 @@ beam_search = Check(
     "beam_search",
     "beam",
     hints={
-        "beam_search": "Keep the beginnings with their summed log-probabilities, and one row of "
-        "the cache for each. Every step: add log_softmax of the logits to the sums, take the best "
-        "of beginnings × vocabulary with one topk over all of them (divmod of its places tells "
-        "beginning and token), set those that end aside with their score, and give every "
-        "beginning that goes on the row of the cache that it came from: cache.keys[:, parents]. "
-        "Keep more candidates than n_beams, since some end: n_beams must be able to go on. "
-        "Write the loop without an early end first.",
+        "beam_search": "Refuse n_beams below 1. Keep the beginnings with their summed "
+        "log-probabilities, and one row of the cache for each. Every step: add log_softmax of the "
+        "logits to the sums, take the best of beginnings × vocabulary with one topk over all of "
+        "them (divmod of its places tells beginning and token), set those that end aside with "
+        "their score, and give every beginning that goes on the row of the cache that it came "
+        "from: cache.keys[:, parents]. Keep more candidates than n_beams, since some end: n_beams "
+        "must be able to go on. Write the loop without an early end first.",
     },
     mistakes=MISTAKES,
 )

@@ -19,7 +19,8 @@ kv_cache = Check(
     "cache",
     hints={
         "__init__": "Zeros for keys and for values, (n_layers, batch, n_kv_heads, max_seq_len, "
-        "head_dim); documents None, position 0. Refuse a max_seq_len beyond the config's.",
+        "head_dim), in the dtype and on the device asked for; documents None, position 0. Refuse a "
+        "max_seq_len beyond the config's.",
         "update": "Write k and v in the layer's place, from position to end_after; return the "
         "layer's first `end` keys and values, in the dtype of k. Leave the position alone.",
         "update_documents": "None while no token has had a document. Otherwise a table (batch, "

@@ -22,8 +22,9 @@ llama = Check(
     hints={
         "__init__": "tok_embeddings, layers (an nn.ModuleList of Blocks, each told its number), "
         "norm, output without bias; then tie_and_tabulate and init_weights.",
-        "forward": "Rows of cos and sin from the cache's position on; the documents' mask; "
-        "embedding, blocks, norm, output. With a cache, note documents, and advance it at the end.",
+        "forward": "A ValueError where the tokens end beyond max_seq_len. Rows of cos and sin from "
+        "the cache's position on; the documents' mask; embedding, blocks, norm, output. With a "
+        "cache, note documents, and advance it at the end.",
         "init_weights": "normal_(std=0.02) for every matrix, but 0.02 / sqrt(2 n_layers) for wo "
         "and w_down; 1 for the norms.",
         "tie_and_tabulate": "If tied, output.weight is the embedding's parameter. Register cos and "

@@ -17,7 +17,8 @@ learning_rate = Check(
     hints={
         "learning_rate": "Before warmup: peak * (step + 1) / warmup. From the last of those steps "
         "to the step total - 1 let a fraction run from 0 to 1, and no further; the half cosine of "
-        "it, (1 + cos(pi * fraction)) / 2, leads from peak to floor.",
+        "it, (1 + cos(pi * fraction)) / 2, leads from peak to floor. First of all refuse what "
+        "makes no curve, with a ValueError.",
     },
     mistakes=MISTAKES,
 )
