@@ -1,10 +1,12 @@
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 from math import log
+from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -14,11 +16,12 @@ from hypothesis import strategies as st
 
 import minillama
 from minillama import toytown
-from minillama.cli import generate, main, train
+from minillama.cli import build_parser, generate, main, train
 from minillama.cli.shared import clock, command
 from minillama.data import read_text
 from minillama.runs import read_log
 
+ROOT = Path(__file__).parent.parent
 QUICK = "--preset tiny --tokenizer char --seq-len 16 --batch-size 2 --threads 1 --dtype float32"
 TEXT = "Mia has a red ball. Tom has two blue boats. It rains all day. " * 20
 
@@ -417,3 +420,21 @@ def test_convert_there_and_back(capsys, tmp_path, model):
     for name in ("config.json", "model.safetensors", "tokenizer.model"):
         assert (tmp_path / "ours" / name).read_bytes() == (model / name).read_bytes()
     assert "exists already" in refused(capsys, "convert", model, tmp_path / "theirs")
+
+
+def written_commands():
+    """The command as README and lessons tell readers to call it."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "notebooks").glob("*.ipynb"))]:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":
+            cells = json.loads(text)["cells"]
+            text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        blocks = "".join(re.findall(r"^```\n.*?^```", text, re.MULTILINE | re.DOTALL))
+        lines = re.findall(r"^minillama .*", blocks, re.MULTILINE)
+        for line in lines + re.findall(r"(?<=[^`]`)minillama [^`\n]+(?=`)", text):
+            yield pytest.param(line, id=f"{path.stem}: {line}")
+
+
+@pytest.mark.parametrize("line", [*written_commands()])
+def test_what_readers_are_told_to_type_is_understood(line):
+    build_parser().parse_args(shlex.split(line, comments=True)[1:])

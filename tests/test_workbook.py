@@ -710,6 +710,14 @@ def test_one_who_changes_what_is_given_is_told_where_it_counts(reader):
     assert "is given" not in reader.run(cell("attention", "causal_mask"))
 
 
+def test_a_helper_of_their_own_is_not_given(reader):
+    right = cell("attention", "causal_mask").replace("return position", "return same(position)")
+    for value in ("x", "x + 0"):
+        out = reader.run(f"{right}\n\n\ndef same(x):\n    return {value}\n")
+        assert "causal_mask is right." in out and "is given" not in out
+        assert f"return {value}" in reader.file("attention")
+
+
 def test_one_who_renames_or_deletes_the_function(reader):
     both = cell("attention", "attention_weights", "attend")
     out = reader.run(both.replace("def attend(", "def atend("))
@@ -919,6 +927,14 @@ def test_definitions_of_one_cell_are_judged_each_by_itself(reader):
     assert reader.yours() == {"causal_mask", "attention_weights", "attend"}
 
 
+def test_a_build_cell_may_be_split_into_several(reader):
+    for name in ("attention_weights", "attend", "causal_mask"):
+        reader.run(cell("attention", name))
+    for name in ("attention_weights", "attend", "causal_mask"):
+        assert f"{name} is right" in reader.run(f"check({name})")
+    assert reader.yours() == {"causal_mask", "attention_weights", "attend"}
+
+
 def test_a_right_definition_must_serve_what_uses_it(reader, monkeypatch):
     blind = Check("apply_rope", "rope", CHECKS["apply_rope"].hints)
     monkeypatch.setitem(CHECKS, "apply_rope", blind)  # calls anything right
@@ -988,6 +1004,12 @@ def test_progress_outside_a_workbook_says_how_to_get_one(capsys):
 
     progress()
     assert "`minillama workbook my-course` makes one" in capsys.readouterr().out
+
+
+def test_progress_is_seen_from_any_python_in_the_folder(reader):
+    reader.run(cell("norm", "RMSNorm"))
+    said = in_a_fresh_process(reader.folder, "from minillama.course import progress; progress()")
+    assert "norm         ✓ RMSNorm" in said and "· causal_mask" in said
 
 
 # The parts that they are made of

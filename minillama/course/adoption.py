@@ -14,7 +14,13 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from minillama.course.blanks import unfilled
-from minillama.course.build import NotPython, differing, run_cell, taught_module
+from minillama.course.build import (
+    NotPython,
+    differing,
+    package_source,
+    run_cell,
+    taught_module,
+)
 from minillama.course.checking import CheckResult
 from minillama.course.checks import CHECKS
 from minillama.course.definitions import definitions
@@ -71,8 +77,7 @@ class Workbook:
                 print(verdict.message)
                 if not verdict.passed and verdict.mistake not in (MISSING, NOT_WRITTEN):
                     namespace[f"my_{name}"] = attempts[name]
-            there = definitions(self.package.source(module))
-            for name in [name for name in changed if name in there and name not in names]:
+            for name in self.changed_of_given(module, names, cell):
                 print(
                     f"{name} is given, and not to build: this notebook uses it as you changed it, "
                     f"{PACKAGE}/{module}.py keeps it as it was."
@@ -87,6 +92,14 @@ class Workbook:
             raise
         finally:
             self.building = False
+            # A part of theirs that this cell does not define, as one of several cells that a build
+            # cell was split into, is as right as it was.
+            there = self.package.parts(module)
+            judged = {
+                name: verdict
+                for name, verdict in judged.items()
+                if verdict.mistake != MISSING or not there[name].yours
+            }
             self.verdicts |= judged
             self.confirmed -= judged.keys()
             self.confirmed |= {name for name in judged if judged[name].passed}
@@ -95,6 +108,12 @@ class Workbook:
         if not names:
             print(self.nothing_expected(module, cell))
         print(self.summary())
+
+    def changed_of_given(self, module: str, names: list[str], cell: str) -> list[str]:
+        """What a cell has otherwise than minillama, though it is not among the names to build."""
+        source = package_source(module)
+        changed = [name for name in differing(cell, source) if name in definitions(source)]
+        return [name for name in changed if name not in names]
 
     def expected(self, module: str, cell: str) -> list[str]:
         """The names that a cell is to define: those of the lesson's cell that it is most like."""

@@ -82,12 +82,13 @@ def progress() -> None:
 
     Exercises are in no file: those solved since the kernel started are named.
     """
-    if Workbook.here is None:
+    here, folder = Workbook.here, Path.cwd() / PACKAGE
+    if here is None and not (folder / "__init__.py").is_file():
         print(NO_WORKBOOK)
         return
     from minillama import plots
 
-    package = Workbook.here.package
+    package = MyPackage(folder) if here is None else here.package
     lines: dict[tuple[str, str], list[str]] = {}
     boxes: dict[str, list[bool]] = {}  # for each part that a box holds, whether it is theirs
     for module in TAUGHT:
@@ -97,8 +98,8 @@ def progress() -> None:
             boxes.setdefault(box_of(module, part.lesson), []).append(part.yours)
     for (lesson, module), line in sorted(lines.items()):
         print(f"lesson {lesson}  {module:<12} {'  '.join(line)}")
-    if Workbook.here.solved:
-        print(f"Exercises solved since the kernel started: {', '.join(Workbook.here.solved)}.")
+    if here is not None and here.solved:
+        print(f"Exercises solved since the kernel started: {', '.join(here.solved)}.")
     built = [box for box, yours in boxes.items() if all(yours)]
     begun = [box for box, yours in boxes.items() if any(yours) and not all(yours)]
     words = [f"Yours: {', '.join(built)}"] * bool(built)
