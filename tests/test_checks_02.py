@@ -129,6 +129,20 @@ def joins(pieces):
     return "".join(kept).replace("▁", " ").removeprefix(" ")
 
 
+@answers("decode_pieces", "all-in-angle-brackets-dropped")
+def drops_the_rest(pieces):
+    out = bytearray()
+    for p in pieces:
+        if p.startswith("<0x"):
+            out.append(int(p[1:-1], 16))
+        elif p.startswith("<"):
+            continue
+        else:
+            out += p.replace("▁", " ").encode("utf-8")
+    text = out.decode("utf-8", errors="replace")
+    return text[1:] if text.startswith(" ") else text
+
+
 @answers("decode_pieces", "first-space-kept")
 def keeps_the_space(pieces):
     spelled = []
@@ -326,6 +340,23 @@ def counts_once(text, n_merges):
 @answers("train_bytes", "wrong-way-round")
 def from_ids(text, n_merges):
     return {new: pair for pair, new in by_dictionary(text, n_merges).items()}
+
+
+@answers("train_bytes", "overlapping-once")
+def counts_what_merges(text, n_merges):
+    merges, ids = {}, list(text.encode())
+    while len(merges) < n_merges and len(ids) > 1:
+        counts, i = {}, 0
+        ends = {}
+        for i in range(len(ids) - 1):
+            pair = (ids[i], ids[i + 1])
+            if ends.get(pair) == i:
+                continue
+            counts[pair] = counts.get(pair, 0) + 1
+            ends[pair] = i + 1
+        merges[max(counts, key=counts.get)] = 256 + len(merges)
+        ids = encode_bytes(text, merges)
+    return merges
 
 
 @answers("train_bytes", "stops-at-once")

@@ -110,6 +110,21 @@ def by_silu(gate, up, upstream):
     return [upstream * up * (h + s * (1 - h)), upstream * h]
 
 
+@answers("swiglu_gradients")
+def stacked(gate, up, upstream):
+    return torch.stack(two_terms(gate, up, upstream))
+
+
+@answers("swiglu_gradients", "not-a-pair")
+def only_the_gates(gate, up, upstream):
+    return two_terms(gate, up, upstream)[0]
+
+
+@answers("swiglu_gradients", "not-a-pair")
+def of_the_product(gate, up, upstream):
+    return upstream * up * F.silu(gate)
+
+
 @answers("swiglu_gradients", "sigmoid-as-slope")
 def slope_is_sigmoid(gate, up, upstream):
     return upstream * up * gate.sigmoid(), upstream * F.silu(gate)
@@ -192,6 +207,11 @@ def squared(hidden, w_down, k):
 @answers("loudest_neurons", "sign-kept")
 def largest_numbers(hidden, w_down, k):
     return (hidden * w_down.norm(dim=0)).topk(k).indices
+
+
+@answers("loudest_neurons", "sums-for-lengths")
+def by_l1(hidden, w_down, k):
+    return (hidden.abs() * torch.norm(w_down, p=1, dim=0)).topk(k).indices
 
 
 @answers("loudest_neurons", "columns-ignored")

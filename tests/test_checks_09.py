@@ -66,6 +66,12 @@ def two_for_all_there_are(config, length):
     return 2 * adds_up(config)
 
 
+@answers("flops_per_token", "all-weights")
+def weights_and_attention(config, length):
+    attention = 4 * length * config.n_heads * config.head_dim
+    return 2 * adds_up(config) + config.n_layers * attention
+
+
 # read_early
 
 
@@ -83,6 +89,15 @@ def straight_out(model, x):
 
 
 @answers("route")
+def row_by_row(scores, top):
+    out = torch.zeros_like(scores).view(-1, scores.shape[-1])
+    for shares, row in zip(out, scores.view(-1, scores.shape[-1]), strict=True):
+        best = row.argsort(descending=True)[:top]
+        shares[best] = row[best].exp() / row[best].exp().sum()
+    return out.view_as(scores)
+
+
+@answers("route", "ties-share")
 def with_minus_infinity(scores, top):
     last = scores.topk(top).values[..., -1:]
     return scores.masked_fill(scores < last, -torch.inf).softmax(-1)

@@ -51,6 +51,15 @@ def gives_a_tensor(model, prompt, n):
     return torch.cat(out, dim=1)
 
 
+@answers("write_greedily", "tables-for-ids")
+def lists_what_the_model_reads(model, prompt, n):
+    cache, piece, out = KVCache(model.config, 1), torch.tensor([prompt]), []
+    for _ in range(n):
+        piece = model(piece, cache)[:, -1:].argmax(-1)
+        out.append(piece)
+    return out
+
+
 @answers("write_greedily", "read-again")
 def as_before(model, prompt, n):
     text = list(prompt)

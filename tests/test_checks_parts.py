@@ -67,6 +67,39 @@ slowest-first one-for-every-number factors-fixed share-of-the-middle share-not-c
 middle-turned-round factors-blended ntk-theta-not-used""".split()
 
 
+def in_one_line(count, width):
+    """The line that most write, with what they get wrong in it."""
+
+    def rope_frequencies(config, device=None):
+        theta, kind = config.rope_theta, getattr(config.rope_scaling, "kind", "")
+        if kind == "ntk":
+            theta *= config.rope_scaling.factor ** (config.head_dim / (config.head_dim - 2))
+        inv = 1 / theta ** (count(config).to(device) / width(config))
+        if kind == "linear":
+            inv /= config.rope_scaling.factor
+        if kind == "llama3":
+            s = config.rope_scaling
+            turns = s.original_max_seq_len * inv / (2 * math.pi)
+            share = (turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor)
+            inv = torch.lerp(inv / s.factor, inv, share.clip(0, 1))
+        return inv
+
+    return rope_frequencies
+
+
+def without_device(answer):
+    return lambda config, device=None: answer(config)
+
+
+def raised_theta(exponent):
+    def ntk_theta(config):
+        scaling = config.rope_scaling
+        raised = scaling is not None and scaling.kind == "ntk"
+        return config.rope_theta * (scaling.factor ** exponent(config) if raised else 1)
+
+    return ntk_theta
+
+
 def tables(flaw):
     """Both tables from a power of a unit complex number."""
 
@@ -698,11 +731,16 @@ def llama(flaw):
 
         def init_weights(self):
             for name, p in self.named_parameters():
-                small = ("wo" in name or "w_down" in name) and flaw != "residuals-not-smaller"
+                ends = ("wo", "w_down", "output" if flaw == "output-smaller" else "wo")
+                small = any(end in name for end in ends) and flaw != "residuals-not-smaller"
                 if p.dim() > 1:
                     nn.init.normal_(p, 0, 0.02 / (2 * self.cfg.n_layers) ** (small / 2))
                 elif flaw != "norms-left":
                     nn.init.ones_(p)
+
+        def _apply(self, fn, recurse=True):
+            result = super()._apply(fn, recurse)
+            return None if flaw == "apply-returns-nothing" else result
 
         @staticmethod
         def from_pretrained(folder, dtype=None, device="cpu"):
@@ -763,11 +801,16 @@ LLAMA = """layer-numbers-missing one-block-for-all not-tied pytorchs-first-weigh
 residuals-not-smaller documents-not-noted positions-restart position-off-by-one documents-ignored
 future-seen-in-documents embedding-scaled cache-dropped cache-advanced-per-layer cache-not-advanced
 no-final-norm last-position-only probabilities plain-list config-renamed cache-ignored
-too-much-accepted tables-on-the-cpu load-exchanged save-exchanged norms-left""".split()
+too-much-accepted tables-on-the-cpu load-exchanged save-exchanged norms-left
+output-smaller apply-returns-nothing""".split()
 
 RIGHT = {
     "rope_frequencies": freqs(None),
+    "rope_frequencies in one line": in_one_line(
+        lambda config: torch.arange(config.head_dim // 2), lambda config: config.head_dim // 2
+    ),
     "rope_tables": tables(None),
+    "ntk_theta": raised_theta(lambda config: config.head_dim / (config.head_dim - 2)),
     "apply_rope": rope(None),
     "apply_rope as complex numbers": rope(None, "complex"),
     "causal_mask": causal(None),
@@ -794,6 +837,25 @@ RIGHT = {
 }
 WRONG = [
     *(("rope_frequencies", flaw, freqs(flaw)) for flaw in FREQS),
+    (
+        "rope_frequencies",
+        "dim-for-head-dim",
+        in_one_line(lambda config: torch.arange(0, config.head_dim, 2), lambda config: config.dim),
+    ),
+    (
+        "rope_frequencies",
+        "model-dim",
+        in_one_line(lambda config: torch.arange(0, config.dim, 2), lambda config: config.dim),
+    ),
+    (
+        "rope_frequencies",
+        "without-step-2",
+        in_one_line(lambda config: torch.arange(config.head_dim), lambda config: config.head_dim),
+    ),
+    ("rope_frequencies", "device-forgotten", without_device(freqs(None))),
+    ("rope_tables", "device-forgotten", without_device(tables(None))),
+    ("ntk_theta", "one-less", raised_theta(lambda c: c.head_dim / (c.head_dim - 1))),
+    ("ntk_theta", "model-dim", raised_theta(lambda config: config.dim / (config.dim - 2))),
     *(("rope_tables", flaw, tables(flaw)) for flaw in TABLES),
     *(("apply_rope", flaw, rope(flaw)) for flaw in ROPE),
     *(("causal_mask", flaw, causal(flaw)) for flaw in CAUSAL),

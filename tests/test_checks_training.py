@@ -145,7 +145,18 @@ def vectors_first_and_by_name(model, weight_decay):
     )
 
 
-@answers("parameter_groups")
+@answers("parameter_groups", "three-axes-lost")
+def matrices_and_vectors(model, weight_decay):
+    decay, rest = [], []
+    for p in model.parameters():
+        if p.requires_grad and p.ndim == 2:
+            decay.append(p)
+        elif p.requires_grad and p.ndim < 2:
+            rest.append(p)
+    return [{"params": decay, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0}]
+
+
+@answers("parameter_groups", "params-used-up")
 def in_generators(model, weight_decay):
     parameters = [p for p in model.parameters() if p.requires_grad]
     return [

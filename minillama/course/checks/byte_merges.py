@@ -52,6 +52,17 @@ train_bytes = Check(
             {": counts[pair])": ": (counts[pair], pair))"},
         ),
         Mistake(
+            "overlapping-once",
+            "Pairs that overlap are counted once: in aaa the pair aa stands twice, at the first a "
+            "and at the second. BPE counts all neighbours, whether or not a merge can take both.",
+            {"        counts = Counter(pairwise(ids))\n":
+             "        counts, counted = Counter(), None\n"
+             "        for place, pair in enumerate(pairwise(ids)):\n"
+             "            if counted != (place - 1, pair):\n"
+             "                counts[pair] += 1\n"
+             "                counted = place, pair\n"},
+        ),
+        Mistake(
             "least-frequent",
             "The least frequent pair is merged. That shortens the text least.",
             {"max(counts": "min(counts"},
@@ -120,6 +131,8 @@ def train_small(f: Any) -> Iterator[Case]:
     right = {(B, C): 256, (A, 256): 257}
     yield Case(call(f, "dabcabcdbc", 1), {(B, C): 256}, "the text 'dabcabcdbc' and 1 merge")
     yield Case(call(f, "dabcabcdbc", 2), right, "the text 'dabcabcdbc' and 2 merges")
+    right = {(A, A): 256}  # three times, and bc twice
+    yield Case(call(f, "bcdbcaaaa", 1), right, "the text 'bcdbcaaaa' and 1 merge")
 
 
 @train_bytes.probe("of pairs that are as frequent, the first in the text")

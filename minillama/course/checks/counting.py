@@ -177,6 +177,12 @@ flops_per_token = Check(
             {f"2 * matrices + {ATTENTION}": "2 * count_weights(config)"},
         ),
         Mistake(
+            "all-weights",
+            "All weights are counted, and not all are multiplied: norms are no matrices, and the "
+            "embedding is looked up unless it is the output too.",
+            {"2 * matrices +": "2 * count_weights(config) +"},
+        ),
+        Mistake(
             "training",
             "This is a training step's: three times the forward.",
             {"return 2 * matrices": "return 6 * matrices",

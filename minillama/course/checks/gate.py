@@ -10,6 +10,11 @@ from minillama.course.checks.lesson_08 import MODULE
 from minillama.course.probing import Case, Complaint, call
 from minillama.course.watching import Products
 
+A_PAIR = (
+    "Two slopes are asked for, and both come back, in one tuple: that of the loss for gate, then "
+    "that for up, as in `return for_gate, for_up`."
+)
+
 swiglu_gradients = Check(
     "swiglu_gradients",
     MODULE,
@@ -79,6 +84,12 @@ swiglu_gradients = Check(
             {"upstream * up * slope, upstream * gate * opening": "up * slope, gate * opening"},
         ),
         Mistake(
+            "not-a-pair",
+            A_PAIR,
+            {"return upstream * up * slope, upstream * gate * opening":
+             "return upstream * up * slope"},
+        ),
+        Mistake(
             "the-gate-without-its-activation",
             "The slope for up holds the plain gate. What multiplies up is silu(gate).",
             {"upstream * gate * opening": "upstream * gate"},
@@ -102,8 +113,10 @@ swiglu_gradients = Check(
 def pair(answer: Any, *given: torch.Tensor) -> Any:
     """Both slopes of an answer in one tensor, along a new first axis."""
     got = call(answer, *given)
-    if not isinstance(got, (tuple, list)) or len(got) != 2:
+    if isinstance(got, torch.Tensor) and got.shape == (2, *given[0].shape):
         return got
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        raise Complaint(f"is not right yet. {A_PAIR}", "not-a-pair")
     return torch.stack([torch.as_tensor(part) for part in got])
 
 

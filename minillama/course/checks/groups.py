@@ -13,6 +13,10 @@ USED_UP = (
     "A generator comes back, which is empty once it has been gone through. Whoever looks at the "
     "groups first leaves none to the optimiser: return a list."
 )
+PARAMS_USED_UP = (
+    'A group\'s "params" is a generator, which has no length and is empty once it has been gone '
+    "through. Whoever counts the parameters first leaves none to the optimiser: make it a list."
+)
 
 parameter_groups = Check(
     "parameter_groups",
@@ -81,6 +85,24 @@ parameter_groups = Check(
             "a-generator",
             USED_UP,
             {"    return [\n": "    yield from [\n"},
+        ),
+        Mistake(
+            "params-used-up",
+            PARAMS_USED_UP,
+            {"[p for p in parameters if p.ndim >= 2]": "(p for p in parameters if p.ndim >= 2)",
+             "[p for p in parameters if p.ndim < 2]": "(p for p in parameters if p.ndim < 2)"},
+        ),
+        Mistake(
+            "three-axes-lost",
+            "What has more than two axes is in no group, so it would never be trained. A "
+            "convolution's weight has three: two axes *or more* decay.",
+            {"p.ndim >= 2": "p.ndim == 2"},
+        ),
+        Mistake(
+            "three-axes-spared",
+            "What has more than two axes does not decay. A convolution's weight has three, and is "
+            "a map like a matrix: two axes *or more* decay.",
+            {"p.ndim >= 2": "p.ndim == 2", "p.ndim < 2": "p.ndim != 2"},
         ),
         Mistake(
             "left-to-default",
@@ -156,6 +178,8 @@ def decays(parameter_groups: Any, model: nn.Module, weight_decay: float | int) -
     found = defaultdict(list)
     for group in groups:
         params = group["params"]  # for AdamW a single one does as well
+        if isinstance(params, Iterator):
+            raise Complaint(f"is not right yet. {PARAMS_USED_UP}", "params-used-up")
         for listed in [params] if isinstance(params, Tensor) else params:
             # AdamW also takes pairs of a name and a parameter.
             parameter = listed[1] if isinstance(listed, tuple) else listed
@@ -178,6 +202,9 @@ def decays(parameter_groups: Any, model: nn.Module, weight_decay: float | int) -
 def linear(parameter_groups: Any) -> Iterator[Case]:
     got = decays(parameter_groups, nn.Linear(2, 3), 0.5)
     yield Case(got, {"weight": 0.5, "bias": 0.0}, "nn.Linear(2, 3) and weight_decay = 0.5")
+    got = decays(parameter_groups, nn.Conv1d(2, 3, 2), 0.5)
+    example = "nn.Conv1d(2, 3, 2), whose weight has three axes, and weight_decay = 0.5"
+    yield Case(got, {"weight": 0.5, "bias": 0.0}, example)
 
 
 @parameter_groups.probe("embeddings decay, norms do not, and a shared matrix is listed once")

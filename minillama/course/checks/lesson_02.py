@@ -154,6 +154,13 @@ decode_pieces = Check(
             {"piece in (\"<s>\", \"</s>\")": "piece in ()"},
         ),
         Mistake(
+            "all-in-angle-brackets-dropped",
+            "Every piece that begins with < is dropped. In <3 it is an ordinary character: only "
+            "<s> and </s> have no text.",
+            {"piece in (\"<s>\", \"</s>\")":
+             "piece.startswith(\"<\") and not piece.startswith(\"<0x\")"},
+        ),
+        Mistake(
             "strict",
             "Bytes that are no character raise an exception. A model may write any byte after any "
             "other: say errors=\"replace\".",
@@ -183,7 +190,10 @@ PIECES = {
         (["▁a", "▁", "<0xE7>", "<0x8C>", "<0xAB>"], "a 猫"),
         (["▁na", "<0xC3>", "<0xAF>", "ve", "<0x0A>", "<0xE5>", "<0xB0>", "<0x8F>"], "naïve\n小"),
     ],
-    "begin and end have no text": [(["<s>", "▁a", "▁cat", "</s>"], "a cat")],
+    "begin and end have no text": [
+        (["<s>", "▁a", "▁cat", "</s>"], "a cat"),
+        (["<s>", "▁cats", "▁", "<", "3", "</s>"], "cats <3"),
+    ],
     "bytes that are no character become �": [(["▁a", "<0xE7>", "<0x8C>", "▁cat"], "a� cat")],
 }
 

@@ -157,6 +157,18 @@ loudest_neurons = Check(
             {"hidden.abs() * w_down.norm(dim=0)": "hidden.abs()"},
         ),
         Mistake(
+            "sums-for-lengths",
+            "A column's numbers are added up without their signs. What a neuron adds is a vector, "
+            "whose length is the root of the sum of squares: `w_down.norm(dim=0)`.",
+            {"w_down.norm(dim=0)": "w_down.abs().sum(dim=0)"},
+        ),
+        Mistake(
+            "squares-for-lengths",
+            "The squares of a column are added up, and the root of that is missing. Squared, "
+            "long columns count for more than what they add.",
+            {"w_down.norm(dim=0)": "w_down.square().sum(dim=0)"},
+        ),
+        Mistake(
             "numbers-ignored",
             "Only the columns count here, so every position has the same neurons. How much of its "
             "column a neuron adds depends on the position.",
@@ -201,6 +213,10 @@ def loudest_by_hand(f: Any) -> Iterator[Case]:
     w_down = torch.tensor([[1.0, 3.0, 0.0], [0.0, 4.0, 2.0]])
     example = "hidden = [[1, -2, 3]], w_down = [[1, 3, 0], [0, 4, 2]] and k = 2"
     yield Case(call(f, hidden, w_down, 2), torch.tensor([[1, 2]]), example, "time k")
+    # The columns have the lengths 5, 6 and 1.
+    hidden, w_down = torch.ones(1, 3), torch.tensor([[3.0, 0.0, 1.0], [4.0, 6.0, 0.0]])
+    example = "hidden = [[1, 1, 1]], w_down = [[3, 0, 1], [4, 6, 0]] and k = 1"
+    yield Case(call(f, hidden, w_down, 1), torch.tensor([[1]]), example, "time k")
 
 
 @loudest_neurons.probe("every position has its own")

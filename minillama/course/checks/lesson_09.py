@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from minillama.config import ModelConfig
 from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, call
+from minillama.model import Llama
 
 MODULE = "course.exercises.lesson_09"
+SMALL: dict[str, Any] = dict(dim=6, n_kv_heads=1, norm_eps=1e-5, tie_embeddings=False)
 
 read_early = Check(
     "read_early",
@@ -54,19 +57,12 @@ read_early = Check(
 )  # fmt: skip
 
 
-class Ends(nn.Module):
-    """The two ends of a model that `read_early` needs: a norm with weights, and an output."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.RMSNorm(6, eps=1e-5)
-        self.output = nn.Linear(6, 9, bias=False)
-        nn.init.normal_(self.norm.weight, mean=1, std=0.5)
-
-
 @read_early.probe("norm, output, softmax")
 def reads(f: Any) -> Iterator[Case]:
-    model = Ends().eval().requires_grad_(False)
+    config = ModelConfig.preset("tiny", n_heads=1, vocab_size=9, **SMALL)
+    model = Llama(config).eval().requires_grad_(False)
+    nn.init.normal_(model.norm.weight, mean=1, std=0.5)
+    nn.init.normal_(model.output.weight, std=0.4)
     for shape in ((6,), (4, 6), (3, 4, 6)):
         x = 3 * torch.randn(shape)
         scaled = x.double() / (x.double().square().mean(-1, keepdim=True) + 1e-5) ** 0.5
@@ -119,6 +115,13 @@ route = Check(
             {f"return {ROUTED}":
              "return torch.zeros_like(scores).scatter(-1, places, values).softmax(dim=-1)"},
         ),
+        Mistake(
+            "ties-share",
+            "All experts with as high a score as the last that is chosen get a share, so with equal "
+            "scores more than `top` of them would have to work. Take the places that topk gives.",
+            {f"return {ROUTED}":
+             "return scores.masked_fill(scores < values[..., -1:], -torch.inf).softmax(dim=-1)"},
+        ),
     ),
 )  # fmt: skip
 
@@ -130,6 +133,9 @@ def routed_by_hand(f: Any) -> Iterator[Case]:
     right = torch.tensor([[0.0, share, 1 - share, 0.0]])
     yield Case(call(f, scores, 2), right, "scores = [[1, 3, 2, 0]] and top = 2")
     yield Case(call(f, scores, 1), torch.tensor([[0.0, 1, 0, 0]]), "the same with top = 1")
+    got = call(f, torch.tensor([[2.0, 2.0, 2.0, 0.0]]), 2).sort().values
+    example = "scores = [[2, 2, 2, 0]] and top = 2, for the shares, the smallest first"
+    yield Case(got, torch.tensor([[0.0, 0.0, 0.5, 0.5]]), example)
 
 
 @route.probe("a batch of texts, and all experts")

@@ -12,8 +12,8 @@ from minillama.config import ModelConfig
 from minillama.course import oracles
 from minillama.course.checking import Check
 from minillama.course.checks.llama_mistakes import MISTAKES
-from minillama.course.checks.llama_module_mistakes import MODULE_MISTAKES
-from minillama.course.probing import Case, call, fill, refusal
+from minillama.course.checks.llama_module_mistakes import GIVE_SELF, MODULE_MISTAKES
+from minillama.course.probing import Case, Complaint, call, fill, refusal
 from minillama.course.watching import Elsewhere
 
 llama = Check(
@@ -55,6 +55,14 @@ def made(Llama: Any, config: ModelConfig) -> tuple[Any, dict[str, Tensor]]:
     return fill(call(Llama, config), w), w
 
 
+def moved(model: Any, method: str) -> Any:
+    """What the model's `float`, say, gives back, which is what its `_apply` does."""
+    (got,) = call(lambda: (getattr(model, method)(),))
+    if got is None:
+        raise Complaint(f"is not right yet. {GIVE_SELF}", "apply-returns-nothing")
+    return got
+
+
 def words(config: ModelConfig, time: int) -> Tensor:
     return torch.randint(config.vocab_size, (2, time))
 
@@ -90,7 +98,7 @@ def whole(Llama: Any) -> Iterator[Case]:
 def elsewhere(model: Any, pieces: list[Tensor], cached: bool = False) -> Iterator[Case]:
     """With weights and tokens taken for ones on a GPU, which nothing on the CPU may meet there."""
     with Elsewhere(*model.parameters(), *pieces) as mode:
-        call(model.float)  # it renews what depends on where the weights are, as `.cuda()` does
+        moved(model, "float")  # it renews what depends on where the weights are, as `.cuda()` does
         cache = KVCache(shape(), batch_size=2, device=pieces[0].device) if cached else None
         for piece in pieces:
             call(model, piece, cache)

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 
 from minillama import weights
 from minillama.course import oracles
-from minillama.course.checks.llama import AXES, llama, made, shape, words
+from minillama.course.checks.llama import AXES, llama, made, moved, shape, words
 from minillama.course.probing import Case, Complaint, call, fill
 
 
@@ -37,11 +38,11 @@ def gradients(Llama: Any) -> Iterator[Case]:
 def half(Llama: Any) -> Iterator[Case]:
     config = shape()
     (model, w), tokens = made(Llama, config), words(config, 6)
-    model = call(model.bfloat16)
+    model = moved(model, "bfloat16")
     right = oracles.llama(tokens, w, config)
     got = call(model, tokens)
     yield Case(got, right.bfloat16(), "weights in bfloat16", AXES, 0.2, 0.5)
-    model = fill(call(model.float), w)
+    model = fill(moved(model, "float"), w)
     example = "weights in bfloat16, back in float32, and put in again"
     yield Case(call(model, tokens), right.float(), example, AXES, atol=1e-4)
 
@@ -101,6 +102,10 @@ def drawn(Llama: Any) -> Iterator[Case]:
     near = bool(abs(loss.item() - math.log(256)) < 0.1)
     example = f"a new model of 256 tokens, whose loss is {loss:.2f}, for whether that is ln(256)"
     yield Case(near, True, example)
+    untied = dict(call(Llama, replace(config, tie_embeddings=False)).named_parameters())
+    if "output.weight" in untied:
+        example = "a new model that is not tied, for the standard deviation of output.weight"
+        yield Case(untied["output.weight"].std(), 0.02, example, rtol=0.15)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(0.5)

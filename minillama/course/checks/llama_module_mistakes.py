@@ -7,6 +7,10 @@ SAME_AT_START = (
     "for an output that shares it, so the first loss is far above ln(vocab_size): draw all "
     "matrices with the standard deviation 0.02."
 )
+GIVE_SELF = (
+    "_apply returns nothing, and what it returns is what `.to(...)`, `.float()` and `.cuda()` "
+    "return: `model = model.cuda()` would then be None. Let _apply end with `return self`."
+)
 
 MODULE_MISTAKES = (
     Mistake(
@@ -92,6 +96,18 @@ MODULE_MISTAKES = (
         "The wrong matrix of the feed-forward is drawn smaller. It is the one that writes to "
         "the stream, w_down.",
         {'"w_down.weight")': '"w_up.weight")'},
+    ),
+    Mistake(
+        "output-smaller",
+        "An output with weights of its own is drawn smaller. It does not write to the stream, it "
+        "reads it once, at the end: it is drawn with 0.02, like the embedding.",
+        {'"w_down.weight")': '"w_down.weight", "output.weight")'},
+    ),
+    Mistake(
+        "apply-returns-nothing",
+        GIVE_SELF,
+        {"        self.tie_and_tabulate()\n        return self":
+         "        self.tie_and_tabulate()"},
     ),
     Mistake(
         "norms-drawn",

@@ -11,6 +11,7 @@ from minillama.course import oracles
 from minillama.course.checking import Check, Mistake
 from minillama.course.checks.rope_frequencies_mistakes import MISTAKES
 from minillama.course.probing import Case, call
+from minillama.course.watching import Elsewhere, tensors
 
 LLAMA3 = RopeScaling("llama3", 8.0, 1.0, 4.0, original_max_seq_len=60)
 
@@ -38,6 +39,12 @@ ntk_theta = Check(
             "The exponent of the factor stands upside down: it undoes the slowest pair's "
             "(head_dim - 2) / head_dim, so it is head_dim / (head_dim - 2).",
             {"config.head_dim / (config.head_dim - 2)": "(config.head_dim - 2) / config.head_dim"},
+        ),
+        Mistake(
+            "one-less",
+            "The exponent is head_dim / (head_dim - 1). The slowest pair's own exponent is "
+            "(head_dim - 2) / head_dim, for the pairs are counted in steps of 2: undo that one.",
+            {"config.head_dim - 2": "config.head_dim - 1"},
         ),
         Mistake(
             "power-of-theta-too",
@@ -81,8 +88,18 @@ rope_frequencies = Check(
 
 
 def shape(head_dim: int, **fields: Any) -> ModelConfig:
-    """A config with two heads of that width."""
-    return ModelConfig.preset("tiny", dim=2 * head_dim, n_heads=2, **fields)
+    """A config with three heads of that width: with two, dim would do for what lacks a 2."""
+    return ModelConfig.preset("tiny", dim=3 * head_dim, n_heads=3, n_kv_heads=3, **fields)
+
+
+def placed(answer: Any, config: ModelConfig) -> Case:
+    """Whether an answer makes all that it makes where it is told to, taken for a GPU."""
+    with Elsewhere() as mode:
+        got = call(answer, config, torch.device("cpu"))
+    there = [mode.there.get(id(tensor), False) for tensor in tensors(got)]
+    where = "on that device" if all(there) else "on the CPU"
+    where = "half on that device and half on the CPU" if mode.mixed else where
+    return Case(where, "on that device", "a GPU as device, for where its tensors are made")
 
 
 @ntk_theta.probe("the other kinds keep rope_theta")
@@ -127,6 +144,7 @@ def paces(rope_frequencies: Any) -> Iterator[Case]:
         config = shape(head_dim, rope_theta=theta)
         example = f"head_dim = {head_dim} and rope_theta = {theta:g}"
         yield Case(call(rope_frequencies, config), frequencies(config), example, "pairs", atol=1e-9)
+    yield placed(rope_frequencies, shape(8))
 
 
 def scaled_case(rope_frequencies: Any, scaling: RopeScaling, example: str) -> Case:

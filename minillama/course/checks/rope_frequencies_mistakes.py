@@ -15,11 +15,29 @@ SCALING_IGNORED = (
     "rope_scaling is not used. A model whose context was stretched by it then sees its far "
     "positions at angles that it was never trained on."
 )
+DEVICE_FORGOTTEN = (
+    "device is not used, so what comes out is on the CPU. A model on a GPU asks for it there, and "
+    "torch refuses to multiply the two: hand device on to whatever makes a tensor."
+)
 EXPONENTS = "torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device)"
 
 MISTAKES = (
     Mistake("exponent-without-2", EXPONENT_WITHOUT_2,
             {EXPONENTS: EXPONENTS.replace("0, config.head_dim, 2", "config.head_dim // 2")}),
+    Mistake(
+        "dim-for-head-dim",
+        "The exponents are divided by dim, the width of the model. Every head is turned by itself: "
+        "they are 2i / head_dim. With dim they end far below 1, and the slow pairs turn far too "
+        "fast.",
+        {"(exponents / config.head_dim)": "(exponents / config.dim)"},
+    ),
+    Mistake(
+        "without-step-2",
+        "The exponents go up in steps of 1, and there are head_dim of them. Two numbers are turned "
+        "together, so there are head_dim / 2 pairs: take every second, 0, 2, 4 and so on.",
+        {EXPONENTS: EXPONENTS.replace("head_dim, 2,", "head_dim,")},
+    ),
+    Mistake("device-forgotten", DEVICE_FORGOTTEN, {", device=device)": ")"}),
     Mistake(
         "exponent-doubled",
         "The exponent has its 2 twice. It goes from 0 to just below 1 in steps of "

@@ -8,8 +8,9 @@ from torch import Tensor
 from minillama.config import ModelConfig, RopeScaling
 from minillama.course import oracles
 from minillama.course.checking import Check, Mistake
-from minillama.course.checks.rope_frequencies import LLAMA3, shape
+from minillama.course.checks.rope_frequencies import LLAMA3, placed, shape
 from minillama.course.checks.rope_frequencies_mistakes import (
+    DEVICE_FORGOTTEN,
     EXPONENT_WITHOUT_2,
     SCALING_IGNORED,
     THETA_IGNORED,
@@ -78,6 +79,14 @@ rope_tables = Check(
             {"torch.outer(positions, rope_frequencies(config, device))":
              "torch.outer(positions, rope_frequencies(config, device)).deg2rad()"},
         ),
+        *(
+            Mistake("device-forgotten", DEVICE_FORGOTTEN, edits)
+            for edits in (
+                {"dtype=torch.float32, device=device)": "dtype=torch.float32)",
+                 "rope_frequencies(config, device)": "rope_frequencies(config)"},
+                {"rope_frequencies(config, device)": "rope_frequencies(config)"},
+            )
+        ),
         Mistake("theta-ignored", THETA_IGNORED,
                 {"rope_frequencies(config, device)":
                  "rope_frequencies(type(config)(**{**vars(config), 'rope_theta': 10000.0}))"}),
@@ -128,6 +137,7 @@ def three_positions(rope_tables: Any) -> Iterator[Case]:
 def all_positions(rope_tables: Any) -> Iterator[Case]:
     config = shape(16, max_seq_len=60)
     yield from table_cases(rope_tables, config, "max_seq_len = 60 and head_dim = 16")
+    yield placed(rope_tables, config)
 
 
 @rope_tables.probe("rope_theta and rope_scaling of the config count")
