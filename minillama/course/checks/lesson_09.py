@@ -117,7 +117,7 @@ route = Check(
         ),
         Mistake(
             "ties-share",
-            "All experts with as high a score as the last that is chosen get a share, so with equal "
+            "All experts with as high a score as the last one chosen get a share, so with equal "
             "scores more than `top` of them would have to work. Take the places that topk gives.",
             {f"return {ROUTED}":
              "return scores.masked_fill(scores < values[..., -1:], -torch.inf).softmax(dim=-1)"},

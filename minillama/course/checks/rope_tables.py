@@ -89,13 +89,15 @@ rope_tables = Check(
         ),
         Mistake("theta-ignored", THETA_IGNORED,
                 {"rope_frequencies(config, device)":
-                 "rope_frequencies(type(config)(**{**vars(config), 'rope_theta': 10000.0}))"}),
+                 "rope_frequencies(type(config)(**{**vars(config), 'rope_theta': 10000.0}), device)"}),
         Mistake("exponent-without-2", EXPONENT_WITHOUT_2,
                 {"rope_frequencies(config, device)":
-                 "config.rope_theta ** -(torch.arange(config.head_dim // 2) / config.head_dim)"}),
+                 "config.rope_theta ** -(torch.arange(config.head_dim // 2, device=device) "
+                 "/ config.head_dim)"}),
         Mistake("scaling-ignored", SCALING_IGNORED,
                 {"rope_frequencies(config, device)":
-                 "config.rope_theta ** -(torch.arange(0, config.head_dim, 2) / config.head_dim)"}),
+                 "config.rope_theta ** -(torch.arange(0, config.head_dim, 2, device=device) "
+                 "/ config.head_dim)"}),
         Mistake(
             "half-precision",
             "The angles are computed in bfloat16, which has 8 bits: from 256 on it cannot even "
