@@ -85,6 +85,12 @@ def straight_out(model, x):
     return torch.softmax(model.output(x), -1)
 
 
+@answers("read_early", "logits")
+def by_the_models_own_parts(model, x):
+    norm, config = model.norm, model.config
+    return model.output(norm(x)).reshape(*x.shape[:-1], config.vocab_size)
+
+
 # route
 
 

@@ -5,6 +5,7 @@ import torch
 from answering import Answers, assert_verdict
 
 from minillama.cache import KVCache
+from minillama.course.checks import CHECKS
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
 answers = Answers()
@@ -135,6 +136,14 @@ def room_for_one_more(keys, values, k, v, window):
     keys, values = torch.cat((keys, k), 2), torch.cat((values, v), 2)
     start = max(0, keys.size(2) - (window - 1))
     return keys[:, :, start:], values[:, :, start:]
+
+
+def test_what_an_answer_asks_of_the_model_is_asked_of_a_llama():
+    def generates(model, prompt, n):
+        return model.generate(prompt, n)
+
+    result = CHECKS["write_greedily"].run(generates)
+    assert "'Llama' object has no attribute 'generate'" in result.message
 
 
 @pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)

@@ -89,7 +89,7 @@ rope_tables = Check(
         ),
         Mistake("theta-ignored", THETA_IGNORED,
                 {"rope_frequencies(config, device)":
-                 "rope_frequencies(type(config)(**{**vars(config), 'rope_theta': 10000.0}), device)"}),
+                 "rope_frequencies(type(config)(**vars(config) | {'rope_theta': 1e4}), device)"}),
         Mistake("exponent-without-2", EXPONENT_WITHOUT_2,
                 {"rope_frequencies(config, device)":
                  "config.rope_theta ** -(torch.arange(config.head_dim // 2, device=device) "
