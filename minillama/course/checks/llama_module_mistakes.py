@@ -99,8 +99,8 @@ MODULE_MISTAKES = (
     ),
     Mistake(
         "output-smaller",
-        "An output with weights of its own is drawn smaller. It does not write to the stream, it "
-        "reads it once, at the end: it is drawn with 0.02, like the embedding.",
+        "An output with weights of its own is drawn smaller. It does not write to the stream, "
+        "so no sum grows by it: it is drawn with 0.02, like the embedding.",
         {'"w_down.weight")': '"w_down.weight", "output.weight")'},
     ),
     Mistake(

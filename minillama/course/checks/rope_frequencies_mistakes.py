@@ -16,8 +16,8 @@ SCALING_IGNORED = (
     "positions at angles that it was never trained on."
 )
 DEVICE_FORGOTTEN = (
-    "device is not used, so what comes out is on the CPU. A model on a GPU asks for it there, and "
-    "torch refuses to multiply the two: hand device on to whatever makes a tensor."
+    "A tensor is made without `device`, so it is on the CPU. A model on a GPU asks for its tables "
+    "there, and torch refuses to multiply the two: hand device on to whatever makes a tensor."
 )
 EXPONENTS = "torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device)"
 
