@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import minillama.cache
 from minillama.course.checks import CHECKS
 from minillama.course.probing import BLANK
 from minillama.model import Block as packages_block
@@ -557,8 +558,8 @@ def rooms(flaw):
             self.position, self.batch, self.docs = 0, batch_size, None
 
         def check(self, n, batch):
-            if flaw != "too-much-accepted" and self.position + n > self.room:
-                raise IndexError("full")
+            if flaw != "full-cache-accepted" and self.position + n > self.room:
+                raise (IndexError if flaw == "another-error" else ValueError)("full")
             if flaw != "any-batch-accepted" and batch != self.batch:
                 raise IndexError("batch")
 
@@ -610,10 +611,31 @@ def rooms(flaw):
     return KVCache
 
 
+class Clamped(minillama.cache.KVCache):
+    """What does not fit is not refused: the end is that of the room."""
+
+    def end_after(self, batch, time):
+        return min(self.position + time, self.max_seq_len)
+
+
+class DocumentsUnchecked(minillama.cache.KVCache):
+    """Only update looks at how much room there is."""
+
+    def update_documents(self, documents, batch, time):
+        if documents is None and self.documents is None:
+            return None
+        if self.documents is None:
+            self.documents = torch.zeros_like(self.keys[0, :, 0, :, 0], dtype=torch.long)
+        end = self.position + time
+        self.documents[:, self.position : end] = 0 if documents is None else documents
+        return self.documents[:, :end]
+
+
 ROOMS = """any-batch-accepted layer-ignored values-are-keys cannot-forget new-first
 advanced-per-layer only-new-returned own-dtype-returned keys-and-values-swapped
 documents-none-forgotten none-is-padding documents-not-kept position-replaced advanced-by-1
-position-not-advanced copied device-ignored written-at-0 all-heads-have-room""".split()
+position-not-advanced another-error copied device-ignored written-at-0
+all-heads-have-room""".split()
 
 
 def feedforward(flaw):
@@ -877,6 +899,9 @@ WRONG = [
     *(("repeat_heads", flaw, repeats(flaw)) for flaw in REPEATS),
     *(("Attention", flaw, attention(flaw)) for flaw in ATTENTION),
     *(("KVCache", flaw, rooms(flaw)) for flaw in ROOMS),
+    ("KVCache", "full-cache-accepted", rooms("full-cache-accepted")),
+    ("KVCache", "full-cache-accepted(and any batch)", Clamped),
+    ("KVCache", "documents-beyond-the-end", DocumentsUnchecked),
     *(("SwiGLU", flaw, feedforward(flaw)) for flaw in FEEDFORWARD),
     *(("Block", flaw, block(flaw)) for flaw in BLOCK),
     *(("Llama", flaw, llama(flaw)) for flaw in LLAMA),

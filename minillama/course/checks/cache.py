@@ -8,8 +8,8 @@ from torch import Tensor
 
 from minillama.config import ModelConfig
 from minillama.course.checking import Check
-from minillama.course.checks.cache_mistakes import COPIED, IN_UPDATE, MISTAKES
-from minillama.course.probing import Case, Complaint, call
+from minillama.course.checks.cache_mistakes import ANOTHER_ERROR, COPIED, IN_UPDATE, MISTAKES
+from minillama.course.probing import Case, Complaint, call, refusal
 
 CONFIG = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3, max_seq_len=8)
 AXES = "batch kv_heads keys head_dim"
@@ -23,8 +23,9 @@ kv_cache = Check(
         "max_seq_len beyond the config's.",
         "update": "Write k and v in the layer's place, from position to end_after; return the "
         "layer's first `end` keys and values, in the dtype of k. Leave the position alone.",
-        "update_documents": "None while no token has had a document. Otherwise a table (batch, "
-        "max_seq_len) of zeros that takes the new ones, 0 for None; return its first columns.",
+        "update_documents": "documents are one id a token, -1 for padding, and None while all are "
+        "0. Give None back while no token has had one. Otherwise a table (batch, max_seq_len) of "
+        "zeros that takes the new ones, 0 for None; return its first columns.",
         "advance": "Add n to the position.",
         "end_after": "position + time; a ValueError for another batch size or where it is beyond "
         "max_seq_len.",
@@ -137,6 +138,20 @@ def full(KVCache: Any) -> Iterator[Case]:
     yield refused("room for 6 tokens, 5 tokens in it and 2 more", cache.update, 0, *new(2))
     yield from written(cache, 0, last, [first, last], "2 tokens that are refused, then 1 that fits")
     yield refused("a cache of 9 tokens for a model of 8", KVCache, CONFIG, 2, 9)
+    call(lambda: cache.advance(1) or True)
+    noted = torch.ones(2, 1, dtype=torch.long)
+    # One token by itself is what torch spreads into an empty slice, without an error.
+    last_word = {
+        "room for 6 tokens, 6 in it and update with 1 more": (cache.update, 0, *new(1)),
+        "the same and update_documents with 1 more": (cache.update_documents, noted, 2, 1),
+    }
+    for example, (function, *args) in last_word.items():
+        yield refused(example, function, *args)
+    for example, (function, *args) in last_word.items():
+        how = refusal(function, *args)
+        if how not in ("a ValueError", "no error"):
+            words = f"is not right yet. {ANOTHER_ERROR}\n  It shows where, given {example}, "
+            raise Complaint(f"{words}there is {how}.", "another-error")
 
 
 @kv_cache.probe("a batch of another size is refused")

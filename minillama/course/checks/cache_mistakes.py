@@ -24,6 +24,10 @@ FORGOTTEN = (
     "next ones are written over them."
 )
 
+ANOTHER_ERROR = (
+    "Tokens that do not fit are refused by another error than a ValueError. That is the one which "
+    "is promised, so whoever catches it to make room would miss this one."
+)
 IN_UPDATE = (
     "update moves the position on. All layers write at the same place, so the second layer would "
     "already land behind the first: only advance moves it, once per forward."
@@ -171,6 +175,25 @@ MISTAKES = (
          WRITE_K: "end = min(end, self.max_seq_len)\n        " + WRITE_K.replace(
              "= k", "= k[:, :, : end - self.position]"),
          WRITE_V: WRITE_V.replace("= v", "= v[:, :, : end - self.position]")},
+    ),
+    Mistake(
+        "full-cache-accepted",
+        "A full cache takes one token more without a word. torch spreads a single token into an "
+        "empty slice, so its key and value are lost: raise a ValueError where position + time is "
+        "beyond max_seq_len.",
+        {"if end > self.max_seq_len:": "end = min(end, self.max_seq_len)\n        if False:"},
+    ),
+    Mistake(
+        "documents-beyond-the-end",
+        "update_documents takes documents for which there is no room, and they are lost. It ends "
+        "at end_after too, which refuses them.",
+        {"end = self.end_after(batch, time)": "end = self.position + time"},
+    ),
+    Mistake(
+        "another-error",
+        ANOTHER_ERROR,
+        {f"end > self.max_seq_len:\n            {REFUSE}":
+         f"end > self.max_seq_len:\n            {REFUSE.replace('Value', 'Index')}"},
     ),
     Mistake(
         "any-batch-accepted",
