@@ -1045,6 +1045,23 @@ for names, mistake in {
     answers("next_token_probabilities", mistake)(answer)
 
 
+@answers("next_token_probabilities", "penalty-below-1-ignored")
+def only_penalties_above_1(logits, texts, *, repetition_penalty=1.0, **options):
+    right = in_order("penalty", "ban", "greedy", "temperature", "top-k", "top-p", "min-p")
+    return right(logits, texts, repetition_penalty=max(repetition_penalty, 1.0), **options)
+
+
+@answers("next_token_probabilities", "empty-text-refused")
+def marks_by_a_tensor(logits, texts, *, repetition_penalty=1.0, **options):
+    seen = torch.zeros_like(logits).bool()
+    if repetition_penalty != 1:
+        for row, text in zip(seen, texts, strict=True):
+            row[torch.tensor(text)] = True
+    logits = by_masks(logits, seen, repetition_penalty)
+    right = in_order("ban", "greedy", "temperature", "top-k", "top-p", "min-p")
+    return right(logits, texts, **options)
+
+
 @answers("next_token_probabilities", "greedy-gives-ids")
 def ids_for_greedy(logits, texts, temperature=1.0, no_repeat_ngram=0, **options):
     if temperature == 0:

@@ -9,9 +9,9 @@ import torch
 from minillama.course.checking import Check
 from minillama.course.checks.min_p import near_the_largest
 from minillama.course.checks.no_repeat import allowed
-from minillama.course.checks.probabilities_mistakes import MISTAKES
+from minillama.course.checks.probabilities_mistakes import EMPTY_TEXT, MISTAKES
 from minillama.course.checks.top_p import nucleus
-from minillama.course.probing import Case, call
+from minillama.course.probing import Case, Complaint, call
 
 next_token_probabilities = Check(
     "next_token_probabilities",
@@ -62,7 +62,7 @@ def drawn_from(
     right = [distribution(x, text, **options) for x, text in zip(rows, texts, strict=True)]
     words = ", ".join(f"{name} = {value:g}" for name, value in options.items()) or "no options"
     if len(rows) == 1:
-        after = f" after the text {texts[0]}" if texts[0] else ""
+        after = f" after the text {texts[0]}" if texts[0] or "repetition_penalty" in options else ""
         words = f"logits {[f'{x:g}' for x in rows[0]]}{after} and {words}".replace("'", "")
     return Case(
         call(next_token_probabilities, logits, texts, **options),
@@ -88,6 +88,15 @@ def options_alone(next_token_probabilities: Any) -> Iterator[Case]:
     yield drawn_from(next_token_probabilities, FOUR, NO_TEXT, min_p=0.2)
     yield drawn_from(next_token_probabilities, FOUR, [[1]], repetition_penalty=2.0)
     yield drawn_from(next_token_probabilities, FOUR, [[0, 1, 0]], no_repeat_ngram=2)
+    yield drawn_from(next_token_probabilities, FOUR, [[1]], repetition_penalty=0.5)
+    try:
+        yield drawn_from(next_token_probabilities, FOUR, NO_TEXT, repetition_penalty=2.0)
+    except Complaint as complaint:
+        words = "logits [1, 3, 2, 0] after the text [] and repetition_penalty = 2, it"
+        raise Complaint(
+            f"is not right yet. {EMPTY_TEXT}\n  It shows where, given {words} {complaint}",
+            "empty-text-refused",
+        ) from complaint
 
 
 @next_token_probabilities.probe("temperature 0 is greedy, and takes the lowest id of equals")

@@ -22,6 +22,10 @@ TOP_K = "    if top_k > 0:\n        logits = apply_top_k(logits, top_k)\n"
 TOP_P = "    if top_p < 1:\n        logits = apply_top_p(logits, top_p)\n"
 MIN_P = "    if min_p > 0:\n        logits = apply_min_p(logits, min_p)\n"
 SOFTMAX = "    return logits.softmax(-1)"
+EMPTY_TEXT = (
+    "A text without tokens is too much for the penalty. There is nothing to mark then; but "
+    "torch.tensor([]) is of float32, which is no index: give it dtype=torch.long, or use the list."
+)
 
 MISTAKES = (
     Mistake(
@@ -139,6 +143,17 @@ MISTAKES = (
     Mistake("top-k-not-used", "top_k is not used.", {TOP_K: ""}),
     Mistake("top-p-not-used", "top_p is not used.", {TOP_P: ""}),
     Mistake("penalty-not-used", "The repetition penalty is not used.", {PENALTY: ""}),
+    Mistake(
+        "penalty-below-1-ignored",
+        "A penalty below 1 is ignored. It makes the tokens that were seen likelier, and only 1 "
+        "changes nothing.",
+        {"repetition_penalty != 1": "repetition_penalty > 1"},
+    ),
+    Mistake(
+        "empty-text-refused",
+        EMPTY_TEXT,
+        {"seen[row, list(text)] = True": "seen[row, torch.tensor(text)] = True"},
+    ),
     Mistake(
         "penalty-on-all",
         "All tokens are penalised, and not only those that were seen.",
