@@ -230,6 +230,12 @@ def plain_beams(
     """Each beginning with a cache of its own, which is copied where several go on from one."""
     if n_beams < 1 and flaw != "no-beams-accepted":
         raise ValueError("no beams")
+    room = model.config.max_seq_len - len(tokens)
+    fits = len(tokens) > 0 and room >= 0 and set(tokens) <= set(range(model.config.vocab_size))
+    if not fits and flaw != "any-prompt-accepted":
+        raise ValueError("no prompt")
+    if flaw != "beyond-the-context":
+        max_new_tokens = min(max_new_tokens, room)
     going, ended = [(0.0, [], KVCache(model.config, 1))], []
     for length in range(1, max_new_tokens + 1):
         steps = []
@@ -262,6 +268,35 @@ def a_cache_each(*args, **kwargs):
 @answers("beam_search", "without-cache")
 def recomputes_everything(*args, **kwargs):
     return plain_beams(*args, flaw="without-cache", **kwargs)
+
+
+@answers("beam_search", "without-cache")
+def recomputes_everything_to_the_end(model, tokens, n_beams, *, max_new_tokens=256, **options):
+    """One batch without a cache, to the last token allowed."""
+    length_penalty, stop = options.get("length_penalty", 1.0), options.get("stop", ())
+    going, ended = [(0.0, [])], []
+    for length in range(1, max_new_tokens + 1):
+        logits = model(torch.tensor([[*tokens, *text] for _, text in going]))[:, -1]
+        sums = torch.tensor([total for total, _ in going])[:, None] + logits.log_softmax(-1)
+        best = sums.flatten().topk(min(n_beams * (1 + len(stop)), sums.numel()))
+        steps = []
+        for total, place in zip(*(found.tolist() for found in best), strict=True):
+            row, token = divmod(place, sums.shape[1])
+            steps.append((total, [*going[row][1], token]))
+        over = [s for s in steps[:n_beams] if s[1][-1] in stop or length == max_new_tokens]
+        ended += [(text, total / length**length_penalty) for total, text in over]
+        going = [s for s in steps if s[1][-1] not in stop][:n_beams]
+    return sorted(ended, key=lambda found: -found[1])[:n_beams]
+
+
+@answers("beam_search", "any-prompt-accepted")
+def any_prompt(*args, **kwargs):
+    return plain_beams(*args, flaw="any-prompt-accepted", **kwargs)
+
+
+@answers("beam_search", "beyond-the-context")
+def without_the_context(*args, **kwargs):
+    return plain_beams(*args, flaw="beyond-the-context", **kwargs)
 
 
 @answers("beam_search", "no-early-end")

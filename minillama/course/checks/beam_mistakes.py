@@ -21,6 +21,19 @@ GREEDY_LOOP = """    text, total = list(tokens), 0.0
 NO_BEAMS = (
     "n_beams = 0 is not refused. Without a beam there is no text: raise a ValueError that says so."
 )
+WITHOUT_CACHE = (
+    "Each step reads every beginning anew, without the cache. The texts are the same, but "
+    "the longer they get the more is read again: give each a row of the cache, and read "
+    "its newest token alone."
+)
+BEYOND = (
+    "It does not stop where the model's context ends. Prompt and text have max_seq_len places "
+    "together, so the longest text is the smaller of max_new_tokens and what the prompt leaves."
+)
+ANY_PROMPT = (
+    "A prompt that cannot be read is not refused with a ValueError. Whoever gives an empty one, or "
+    "another tokenizer's ids, is to hear so before anything is computed: check_prompts does it."
+)
 
 MISTAKES = (
     Mistake(
@@ -128,9 +141,7 @@ MISTAKES = (
     Mistake("greedy", GREEDY, {"    longest = min": f"{GREEDY_LOOP}    longest = min"}),
     Mistake(
         "without-cache",
-        "Each step reads every beginning anew, without the cache. The texts are the same, but "
-        "the longer they get the more is read again: give each a row of the cache, and read "
-        "its newest token alone.",
+        WITHOUT_CACHE,
         {"model(rows, cache)": "model(rows)",
          "[text[-1:] for text in beginnings]":
          "[[*tokens, *text] for text in beginnings]"},
@@ -142,5 +153,17 @@ MISTAKES = (
         "n_beams that have ended.",
         {DONE: "if False:"},
     ),
+    Mistake(
+        "batch-size-not-set",
+        "The cache has other rows now, and still takes itself for one of as many as before. Say "
+        "how many there are: cache.batch_size = len(parents).",
+        {"cache.batch_size = len(parents)": "pass"},
+    ),
+    Mistake(
+        "beyond-the-context",
+        BEYOND,
+        {"min(max_new_tokens, model.config.max_seq_len - len(tokens))": "max_new_tokens"},
+    ),
+    Mistake("any-prompt-accepted", ANY_PROMPT, {"check_prompts([tokens], model.config)": "pass"}),
     Mistake("no-beams-accepted", NO_BEAMS, {"n_beams < 1 or ": ""}),
 )  # fmt: skip
