@@ -289,6 +289,49 @@ def recomputes_everything_to_the_end(model, tokens, n_beams, *, max_new_tokens=2
     return sorted(ended, key=lambda found: -found[1])[:n_beams]
 
 
+def one_batch(flaw, rank_matters=True):
+    """As the hint says, with a cache made for one text."""
+
+    def beam_search(model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, stop=()):
+        cache, piece = KVCache(model.config, 1), torch.tensor([tokens])
+        going, ended = [(0.0, [])], []
+        for length in range(1, max_new_tokens + 1):
+            sums = model(piece, cache)[:, -1].log_softmax(-1)
+            sums += torch.tensor([total for total, _ in going])[:, None]
+            if flaw == "no-competition":
+                n = n_beams if length == 1 else 1
+                steps = [(row[i].item(), r, i) for r, row in enumerate(sums)
+                         for i in row.sort(descending=True).indices[:n].tolist()]  # fmt: skip
+                steps.sort(key=lambda step: -step[0])
+            else:
+                best = sums.flatten().topk(min(2 * n_beams, sums.numel()))
+                places = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+                steps = [(total, *divmod(place, sums.shape[1])) for total, place in places]
+            on = []
+            for rank, (total, row, token) in enumerate(steps):
+                text = [*going[row][1], token]
+                if token not in stop and length < max_new_tokens:
+                    on.append((total, text, row))
+                elif rank < n_beams or not rank_matters:
+                    ended.append((text, total / length**length_penalty))
+            on = on[:n_beams]
+            if not on or (flaw == "early-stopping" and len(ended) >= n_beams):
+                break
+            rows, going = [row for _, _, row in on], [(total, text) for total, text, _ in on]
+            piece = torch.tensor([text[-1:] for _, text in going])
+            cache.keys, cache.values = cache.keys[:, rows], cache.values[:, rows]
+            if flaw != "batch-size-not-set":
+                cache.batch_size = len(rows)
+        return sorted(ended, key=lambda found: -found[1])[:n_beams]
+
+    return beam_search
+
+
+for flaw in ("early-stopping", "no-competition", "batch-size-not-set"):
+    answers.add("beam_search", one_batch(flaw), flaw, flaw)
+answers.add("beam_search", one_batch("early-stopping", False), "early-stopping", "any-rank")
+
+
 @answers("beam_search", "any-prompt-accepted")
 def any_prompt(*args, **kwargs):
     return plain_beams(*args, flaw="any-prompt-accepted", **kwargs)

@@ -21,6 +21,10 @@ GREEDY_LOOP = """    text, total = list(tokens), 0.0
 NO_BEAMS = (
     "n_beams = 0 is not refused. Without a beam there is no text: raise a ValueError that says so."
 )
+EARLY = (
+    "It is over as soon as n_beams texts have ended, which transformers calls "
+    "early_stopping=True. One that goes on may still become better than those."
+)
 WITHOUT_CACHE = (
     "Each step reads every beginning anew, without the cache. The texts are the same, but "
     "the longer they get the more is read again: give each a row of the cache, and read "
@@ -66,9 +70,12 @@ MISTAKES = (
         "Every beginning goes on with its own best token. All continuations of all beginnings "
         "compete for the n_beams places: several may come from one, and none from another.",
         {"totals = (log_probs": "rows_of = (log_probs",
-         "log_softmax(-1)).flatten()": "log_softmax(-1))\n        totals = torch.full_like("
-         "rows_of, -torch.inf).scatter(\n            1, rows_of.topk(1 if length > 1 else "
-         "min(n_beams, rows_of.shape[1])).indices, rows_of\n        ).flatten()"},
+         "log_softmax(-1)).flatten()": "log_softmax(-1))\n"
+         "        own = rows_of.topk(1 if length > 1 else min(n_beams, rows_of.shape[1]))\n"
+         "        none = torch.full_like(rows_of, -torch.inf)\n"
+         "        totals = none.scatter(1, own.indices, own.values).flatten()",
+         "elif rank < n_beams:": "elif total > -math.inf:",
+         "going = going[:n_beams]": "going = [step for step in going if step[2] > -math.inf]"},
     ),
     Mistake(
         "length-ignored",
@@ -109,9 +116,13 @@ MISTAKES = (
     ),
     Mistake(
         "early-stopping",
-        "It is over as soon as n_beams texts have ended, which transformers calls "
-        "early_stopping=True. One that goes on may still become better than those.",
+        EARLY,
         {DONE: "if len(ended) == n_beams:"},
+    ),
+    Mistake(
+        "early-stopping",
+        EARLY,
+        {DONE: "if len(ended) == n_beams:", "elif rank < n_beams:": "else:"},
     ),
     Mistake(
         "hope-too-low",
