@@ -136,6 +136,20 @@ def epsilon_sampling(logits, epsilon):
 
 
 @answers("apply_eta", "epsilon-alone")
+def epsilon_sampling_by_logarithms(logits, epsilon):
+    p = logits.exp() / logits.exp().sum(-1, keepdim=True)
+    return torch.where(p < epsilon, -math.inf, logits)
+
+
+@answers("apply_eta", "plus-entropy")
+def to_the_power_of_plus(logits, epsilon):
+    p = logits.softmax(-1)
+    entropy = torch.special.entr(p).sum(-1, keepdim=True)
+    limit = (epsilon**0.5 * torch.exp(entropy)).clamp(max=epsilon)
+    return torch.where(p >= limit, logits, -math.inf)
+
+
+@answers("apply_eta", "plus-entropy")
 def entropy_without_its_minus(logits, epsilon):
     p = logits.softmax(-1)
     entropy = (p * p.log()).sum(-1, keepdim=True)

@@ -46,6 +46,18 @@ class Products(TorchFunctionMode):
 PRODUCTS = "__matmul__ __rmatmul__ matmul mm bmm addmm linear einsum tensordot inner".split()
 
 
+class Called(TorchFunctionMode):
+    """The names of torch's functions that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names = set[str]()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(getattr(func, "__name__", "").removeprefix("special_"))
+        return func(*args, **(kwargs or {}))
+
+
 class Elsewhere(TorchFunctionMode):
     """Takes some tensors for ones on a GPU, and follows which others would be there.
 

@@ -9,11 +9,17 @@ import torch
 from minillama.course.checking import Check, Mistake
 from minillama.course.checks.logits import PROBABILITIES
 from minillama.course.checks.top_k import BY_LARGE, BY_ZERO, FOUR, INF, cut
-from minillama.course.probing import Case
+from minillama.course.comparing import wrong_with
+from minillama.course.probing import Case, Complaint
+from minillama.course.watching import Called
 
 MODULE = "course.exercises.lesson_18"
 
 LIMIT = "torch.minimum(torch.full_like(entropy, epsilon), epsilon**0.5 * torch.exp(-entropy))"
+PLUS = (
+    "The limit has e^+H, by a sign too many or too few: √ε · e^+H is never below ε, so the entropy "
+    "changes nothing. H = -Σ p ln p is positive, and the power is e^-H."
+)
 KEPT = "logits.masked_fill(probabilities < limit, -torch.inf)"
 
 apply_eta = Check(
@@ -32,10 +38,11 @@ apply_eta = Check(
         ),
         Mistake(
             "epsilon-alone",
-            "The limit is ε whatever the entropy (that is epsilon sampling). Where the entropy is "
-            "high, √ε · e^-H is lower.",
+            "The limit is ε whatever the entropy (that is epsilon sampling; √ε · e^+H comes to the "
+            "same, being never below ε). Where the entropy is high, √ε · e^-H is lower.",
             {LIMIT: "epsilon"},
         ),
+        Mistake("plus-entropy", PLUS, {"torch.exp(-entropy)": "torch.exp(entropy)"}),
         Mistake(
             "entropy-alone",
             "The limit is √ε · e^-H whatever ε is. Where the entropy is low, ε is lower.",
@@ -98,10 +105,28 @@ def above_eta(logits: Sequence[float], epsilon: float) -> list[float]:
 def eta_of_four(f: Any) -> Iterator[Case]:
     # H = 0.947 and e^-H = 0.388, so for ε = 0.3 the limit is 0.212, and for 0.05 it is 0.05.
     example = "logits [1, 3, 2, 0] (probabilities 0.09, 0.64, 0.24, 0.03; entropy 0.947) and ε ="
-    got = cut(f, FOUR, 0.3)
-    yield Case(got, torch.tensor([[-INF, 3.0, 2.0, -INF]]), f"{example} 0.3")
-    got = cut(f, FOUR, 0.05)
-    yield Case(got, torch.tensor([[1.0, 3.0, 2.0, -INF]]), f"{example} 0.05")
+    cases = [
+        Case(cut(f, FOUR, 0.3), torch.tensor([[-INF, 3.0, 2.0, -INF]]), f"{example} 0.3"),
+        Case(cut(f, FOUR, 0.05), torch.tensor([[1.0, 3.0, 2.0, -INF]]), f"{example} 0.05"),
+    ]
+    by_epsilon = Case(cases[0].got, torch.tensor([[-INF, 3.0, -INF, -INF]]))
+    if not wrong_with(by_epsilon) and not wrong_with(cases[1]) and entropy_is_added(f):
+        raise Complaint(
+            f"is not right yet. {PLUS}\n  It shows where, {wrong_with(cases[0])}", "plus-entropy"
+        )
+    yield from cases
+
+
+def entropy_is_added(f: Any) -> bool:
+    """Whether an answer computes e to the power of an entropy, and yet drops by ε alone."""
+    with Called() as called:
+        got = cut(f, torch.full((1, 8), 0.5), 0.3)
+    logarithms = called.names & {"entr", "log", "log_softmax", "logsumexp", "xlogy"}
+    cases = (
+        Case(got, torch.full((1, 8), -INF)),  # e^-H would keep all
+        Case(cut(f, FOUR, 0.06), torch.tensor([[1.0, 3.0, 2.0, -INF]])),  # the larger, two
+    )
+    return bool(logarithms) and {"exp", "sum"} <= called.names and not any(map(wrong_with, cases))
 
 
 @apply_eta.probe("the wider, the lower the bar")

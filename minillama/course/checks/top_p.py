@@ -72,8 +72,8 @@ apply_top_p = Check(
         ),
         Mistake(
             "gathered",
-            "The mask is moved the wrong way. `ids` says where each sorted token came from: "
-            "scatter takes it back there, while gather sorts once more.",
+            "The mask is moved the wrong way. The second result of sort says where each sorted "
+            "token came from: scatter takes the mask back there, while gather sorts it once more.",
             {DROPPED: "(before >= top_p).gather(1, ids)"},
         ),
         Mistake(
