@@ -303,7 +303,7 @@ def recomputes_everything_to_the_end(model, tokens, n_beams, *, max_new_tokens=2
     return sorted(ended, key=lambda found: -found[1])[:n_beams]
 
 
-def one_batch(flaw, rank_matters=True):
+def one_batch(flaw, rank_matters=True, at_once=False):
     """As the hint says, with a cache made for one text."""
 
     def beam_search(model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, stop=()):
@@ -323,6 +323,8 @@ def one_batch(flaw, rank_matters=True):
                 steps = [(total, *divmod(place, sums.shape[1])) for total, place in places]
             on = []
             for rank, (total, row, token) in enumerate(steps):
+                if at_once and len(ended) == n_beams:
+                    break
                 text = [*going[row][1], token]
                 if token not in stop and length < max_new_tokens:
                     on.append((total, text, row))
@@ -344,6 +346,7 @@ def one_batch(flaw, rank_matters=True):
 for flaw in ("early-stopping", "no-competition", "batch-size-not-set"):
     answers.add("beam_search", one_batch(flaw), flaw, flaw)
 answers.add("beam_search", one_batch("early-stopping", False), "early-stopping", "any-rank")
+answers.add("beam_search", one_batch("early-stopping", False, True), "early-stopping", "at-once")
 
 
 @answers("beam_search", "any-prompt-accepted")

@@ -109,7 +109,7 @@ def narrow(beam_search: Any) -> Iterator[Case]:
 def over(beam_search: Any) -> Iterator[Case]:
     words = "a vocabulary of 4, tokens that depend on the one before"
     options = {"max_new_tokens": 9, "length_penalty": 1.0, "stop": {3}}
-    cases = []
+    cases = list[Case]()
     for _ in range(6):
         tables = 2 * torch.randn(1, 4, 4, dtype=torch.float64)
         right, enough = race(tables, [0], 2, 9, 1.0, {3})

@@ -125,6 +125,11 @@ MISTAKES = (
         {DONE: "if len(ended) == n_beams:", "elif rank < n_beams:": "else:"},
     ),
     Mistake(
+        "early-stopping",
+        EARLY,
+        {DONE: "if len(ended) == n_beams:", "elif rank < n_beams:": "elif len(ended) < n_beams:"},
+    ),
+    Mistake(
         "hope-too-low",
         "It gives up texts that could still win: with a length penalty above 0 a longer text "
         "divides its sum by more. Hope is the sum now, divided by the greatest length allowed.",
