@@ -618,6 +618,15 @@ class Clamped(minillama.cache.KVCache):
         return min(self.position + time, self.max_seq_len)
 
 
+class SeveralLeftToTorch(minillama.cache.KVCache):
+    """Only a full cache is refused by a ValueError."""
+
+    def end_after(self, batch, time):
+        if batch != self.batch_size or self.position == self.max_seq_len:
+            raise ValueError("full")
+        return self.position + time
+
+
 class DocumentsUnchecked(minillama.cache.KVCache):
     """Only update looks at how much room there is."""
 
@@ -901,6 +910,7 @@ WRONG = [
     *(("KVCache", flaw, rooms(flaw)) for flaw in ROOMS),
     ("KVCache", "full-cache-accepted", rooms("full-cache-accepted")),
     ("KVCache", "full-cache-accepted(and any batch)", Clamped),
+    ("KVCache", "another-error(for several)", SeveralLeftToTorch),
     ("KVCache", "documents-beyond-the-end", DocumentsUnchecked),
     *(("SwiGLU", flaw, feedforward(flaw)) for flaw in FEEDFORWARD),
     *(("Block", flaw, block(flaw)) for flaw in BLOCK),

@@ -135,7 +135,9 @@ def full(KVCache: Any) -> Iterator[Case]:
     cache, first, last = call(KVCache, CONFIG, 2, 6), new(5), new(1)
     call(cache.update, 0, *first)
     call(lambda: cache.advance(5) or True)
-    yield refused("room for 6 tokens, 5 tokens in it and 2 more", cache.update, 0, *new(2))
+    several = "room for 6 tokens, 5 tokens in it and 2 more"
+    yield refused(several, cache.update, 0, *new(2))
+    kinds = {several: refusal(cache.update, 0, *new(2))}
     yield from written(cache, 0, last, [first, last], "2 tokens that are refused, then 1 that fits")
     yield refused("a cache of 9 tokens for a model of 8", KVCache, CONFIG, 2, 9)
     call(lambda: cache.advance(1) or True)
@@ -147,8 +149,8 @@ def full(KVCache: Any) -> Iterator[Case]:
     }
     for example, (function, *args) in last_word.items():
         yield refused(example, function, *args)
-    for example, (function, *args) in last_word.items():
-        how = refusal(function, *args)
+        kinds[example] = refusal(function, *args)
+    for example, how in kinds.items():
         if how not in ("a ValueError", "no error"):
             words = f"is not right yet. {ANOTHER_ERROR}\n  It shows where, given {example}, "
             raise Complaint(f"{words}there is {how}.", "another-error")
