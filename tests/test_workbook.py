@@ -737,7 +737,9 @@ def test_one_who_renames_or_deletes_the_function(reader):
     out = reader.run("%%build norm\ndef norm(x):\n    return x")
     assert "this cell does not define it; minillama's is used. If norm is meant to be it" in out
     out = reader.run("%%build cache\nprint(1)")
-    assert out.startswith("1\nThis cell defines nothing. To build in cache there are no parts.\n")
+    assert out.startswith(
+        "1\nThis cell defines nothing. To build in cache there are no parts. A helper"
+    )
     assert reader.yours() == {"attention_weights"}
 
 

@@ -201,6 +201,7 @@ class Workbook:
         defined = ", ".join(definitions(cell)) or "nothing"
         return (
             f"This cell defines {defined}. To build in {module} there are {to_build or 'no parts'}."
+            " A helper goes into the cell of the part that uses it."
         )
 
     def summary(self) -> str:
