@@ -66,6 +66,11 @@ def two_for_all_there_are(config, length):
     return 2 * adds_up(config)
 
 
+@answers("flops_per_token", "training")
+def six_for_each(config, length):
+    return 6 * adds_up(config)
+
+
 @answers("flops_per_token", "all-weights")
 def weights_and_attention(config, length):
     attention = 4 * length * config.n_heads * config.head_dim

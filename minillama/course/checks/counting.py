@@ -1,7 +1,7 @@
 """The checks of lesson 09's exercises in counting: weights, and FLOPs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -122,6 +122,18 @@ def whole(got: Any) -> Any:
     return int(got) if isinstance(got, float) and got.is_integer() else got
 
 
+def training(*edits: Mapping[str, str]) -> Iterator[Mistake]:
+    """A training step's FLOPs, counted in several ways: by all weights, or without attention."""
+    for these in edits:
+        yield Mistake(
+            "training",
+            "This is a training step's: the way back costs twice as much as the forward, so 6 for "
+            "each weight. Writing a token needs the forward alone: 2 for each weight that is "
+            "multiplied, and attention's products.",
+            these,
+        )
+
+
 ATTENTION = "4 * config.n_layers * length * config.n_heads * config.head_dim"
 flops_per_token = Check(
     "flops_per_token",
@@ -182,10 +194,11 @@ flops_per_token = Check(
             "embedding is looked up unless it is the output too.",
             {"2 * matrices +": "2 * count_weights(config) +"},
         ),
-        Mistake(
-            "training",
-            "This is a training step's: three times the forward.",
-            {"return 2 * matrices": "return 6 * matrices",
+        *training(
+            {"2 * matrices": "6 * matrices", ATTENTION: ATTENTION.replace("4 *", "12 *")},
+            {f"2 * matrices + {ATTENTION}": "6 * matrices"},
+            {f"2 * matrices + {ATTENTION}": "6 * count_weights(config)"},
+            {"2 * matrices": "6 * count_weights(config)",
              ATTENTION: ATTENTION.replace("4 *", "12 *")},
         ),
     ),
