@@ -506,6 +506,10 @@ def attention(flaw):
                 cache is not None or flaw == "turned-after-the-cache"
             ):
                 k = turn(k, cos, sin)
+            if (flaw == "mask-dropped-for-one" and T == 1) or (
+                flaw == "mask-dropped-with-a-cache" and cache is not None
+            ):
+                mask = torch.ones(T, k.shape[2]).tril(k.shape[2] - T).bool()
             g = self.cfg.n_heads // k.shape[1]
             spread = (lambda y: y.repeat(1, g, 1, 1)) if flaw == "tiled-heads" else (
                 lambda y: y.repeat_interleave(g, 1)
@@ -531,7 +535,7 @@ def attention(flaw):
     return Attention
 
 
-ATTENTION = [*SCORES, "scaled-by-model-dim"]
+ATTENTION = [*SCORES, "scaled-by-model-dim", "mask-dropped-for-one", "mask-dropped-with-a-cache"]
 ATTENTION += """tiled-heads view-without-transpose heads-cut-wrongly turned-backwards not-turned
 neighbours-turned turned-before-the-split turned-before-the-transpose only-q-turned only-k-turned
 turned-after-the-cache turned-again values-turned-too values-from-keys cache-ignored cache-not-read

@@ -28,6 +28,7 @@ attention = Check(
 )
 
 AXES = "batch time dim"
+PADDED = [[0] * 6, [-1, -1, 0, 0, 0, 0]]
 
 
 def shape(n_kv_heads: int, n_heads: int = 4, **fields: Any) -> ModelConfig:
@@ -130,17 +131,23 @@ def everything(Attention: Any) -> Iterator[Case]:
     yield Case(got, right(x, w, config, seen).float(), "a mask that is True everywhere", AXES)
 
 
-def in_pieces(Attention: Any, cuts: list[int], masks: bool) -> Iterator[Case]:
+def in_pieces(
+    Attention: Any, cuts: list[int], documents: list[list[int]] | None = None
+) -> Iterator[Case]:
     """Read some tokens piece by piece, with a cache; the results are those of the whole."""
     config = shape(2, n_layers=3, max_seq_len=6)
     w, x = oracles.draw(oracles.attention_shapes(config)), torch.randn(2, 6, 16)
-    expected, cache = right(x, w, config).float(), KVCache(config, batch_size=2)
+    seen = oracles.may_look(6, documents).expand(2, -1, -1) if documents else None
+    expected, cache = right(x, w, config, seen).float(), KVCache(config, batch_size=2)
     module = made(Attention, config, w, 1)
     for start, end in pairwise(cuts):
-        mask = oracles.may_look(end - start, [[0] * end])[:, None] if masks else None
+        ids = [row[:end] for row in documents or ()]
+        mask = oracles.may_look(end - start, ids)[:, None] if ids else None
         got = call(module, x[:, start:end], *tables(config, end - start, start), mask, cache)
         sizes = [b - a for a, b in pairwise(cuts)]
         example = f"6 tokens in pieces of {sizes} with a cache, for positions {start} to {end - 1}"
+        if documents == PADDED:
+            example += ", and a mask that hides the padding at the beginning of one of two texts"
         yield Case(got, expected[:, start:end], example, AXES)
         yield Case(cache.position, start, f"{example}, for the cache's position before advance")
         cache.position = end
@@ -154,24 +161,25 @@ def in_pieces(Attention: Any, cuts: list[int], masks: bool) -> Iterator[Case]:
 
 @attention.probe("with a cache, token by token, it gives the same")
 def cached(Attention: Any) -> Iterator[Case]:
-    yield from in_pieces(Attention, [0, 1, 2, 3, 4, 5, 6], masks=False)
+    yield from in_pieces(Attention, [0, 1, 2, 3, 4, 5, 6])
 
 
 @attention.probe("with a cache, first the beginning and then the rest, it gives the same")
 def cached_after_start(Attention: Any) -> Iterator[Case]:
-    yield from in_pieces(Attention, [0, 4, 5, 6], masks=False)
+    yield from in_pieces(Attention, [0, 4, 5, 6])
 
 
 @attention.probe("with a cache, in pieces of any size and with masks, it gives the same")
 def cached_pieces(Attention: Any) -> Iterator[Case]:
     for cuts in ([0, 1, 6], [0, 3, 6], [0, 2, 5, 6]):
-        yield from in_pieces(Attention, cuts, masks=True)
+        yield from in_pieces(Attention, cuts, [[0] * 6])
+    yield from in_pieces(Attention, [0, 3, 4, 5, 6], PADDED)
 
 
 @attention.probe("without a mask, later pieces are causal too")
 def causal_pieces(Attention: Any) -> Iterator[Case]:
     for cuts in ([0, 3, 6], [0, 2, 5, 6]):
-        yield from in_pieces(Attention, cuts, masks=False)
+        yield from in_pieces(Attention, cuts)
 
 
 @attention.probe("large scores do not overflow")

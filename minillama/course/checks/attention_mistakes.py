@@ -155,6 +155,18 @@ MISTAKES = (
         {UPDATE: UPDATE.replace("self.layer", "0")},
     ),
     Mistake(
+        "mask-dropped-for-one",
+        "A single query gets no mask. It may look at every earlier key only where there is no "
+        "padding among them: hand the mask on, which hides it.",
+        {"fused_attend(q, k, v, mask)": "fused_attend(q, k, v, None if x.shape[1] == 1 else mask)"},
+    ),
+    Mistake(
+        "mask-dropped-with-a-cache",
+        "With a cache the mask is not used, only the causal one. The mask hides padding as well, "
+        "whose keys lie in the cache like those of text: hand it on.",
+        {"fused_attend(q, k, v, mask)": "fused_attend(q, k, v, mask if cache is None else None)"},
+    ),
+    Mistake(
         "cache-advanced",
         "Attention moves the cache's position on. All layers write at the same place, so it "
         "moves once per forward of the model, after the last layer.",
