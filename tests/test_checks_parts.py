@@ -821,7 +821,7 @@ def llama(flaw):
                 if cache is not None and flaw == "cache-advanced-per-layer":
                     cache.advance(T)
             if cache is not None and flaw not in ("cache-advanced-per-layer", "cache-not-advanced"):
-                cache.advance(T)
+                cache.advance(1 if flaw == "cache-advanced-by-one" else T)
             h = h if flaw == "no-final-norm" else self.norm(h)
             if flaw == "last-position-only":
                 h = h[:, -1]

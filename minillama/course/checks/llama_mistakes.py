@@ -91,6 +91,12 @@ MISTAKES = (
         {ADVANCE: ""},
     ),
     Mistake(
+        "cache-advanced-by-one",
+        "The cache's position moves by 1, however many tokens were read. After a prompt of several "
+        "the next token is written over the second of them: it moves by the number of new tokens.",
+        {"cache.advance(time)": "cache.advance(1)"},
+    ),
+    Mistake(
         "cache-ignored",
         "The cache makes no difference: nothing is written into it, and its position is neither "
         "read nor moved, so new tokens are read as the beginning of a text. Begin at its position, "
