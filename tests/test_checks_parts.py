@@ -768,7 +768,10 @@ def llama(flaw):
             for name, p in self.named_parameters():
                 ends = ("wo", "w_down", "output" if flaw == "output-smaller" else "wo")
                 small = any(end in name for end in ends) and flaw != "residuals-not-smaller"
-                if p.dim() > 1:
+                if p.dim() > 1 and flaw == "drawn-uniformly":
+                    a = 0.02 * 3**0.5 / (2 * self.cfg.n_layers) ** (small / 2)
+                    nn.init.uniform_(p, -a, a)
+                elif p.dim() > 1:
                     nn.init.normal_(p, 0, 0.02 / (2 * self.cfg.n_layers) ** (small / 2))
                 elif flaw != "norms-left":
                     nn.init.ones_(p)
@@ -837,7 +840,8 @@ residuals-not-smaller documents-not-noted positions-restart position-off-by-one 
 future-seen-in-documents embedding-scaled cache-dropped cache-advanced-per-layer cache-not-advanced
 no-final-norm last-position-only probabilities plain-list config-renamed cache-ignored
 too-much-accepted tables-on-the-cpu load-exchanged save-exchanged norms-left
-output-smaller apply-returns-nothing""".split()
+output-smaller apply-returns-nothing
+cache-advanced-by-one drawn-uniformly""".split()
 
 RIGHT = {
     "rope_frequencies": freqs(None),

@@ -97,6 +97,9 @@ def drawn(Llama: Any) -> Iterator[Case]:
             std = 0.02 / 2 if name.endswith(("wo.weight", "w_down.weight")) else 0.02
             example = f"a new model of 2 layers, for the standard deviation of {name}"
             yield Case(parameter.std(), std, example, rtol=0.15)
+            # Of a normal distribution's numbers more than 1 in 100 are, of a uniform one's none.
+            example = f"a new model, for whether {name} has any beyond 2.5 standard deviations"
+            yield Case(bool(parameter.abs().max() > 2.5 * std), True, example)
     tokens = torch.randint(256, (2, 8))
     loss = F.cross_entropy(call(model, tokens).flatten(0, 1), torch.randint(256, (16,)))
     near = bool(abs(loss.item() - math.log(256)) < 0.1)

@@ -80,6 +80,14 @@ MODULE_MISTAKES = (
     ),
     Mistake("pytorchs-first-weights", SAME_AT_START, {"        self.init_weights()\n": ""}),
     Mistake(
+        "drawn-uniformly",
+        "The weights come from a uniform distribution. Such numbers end at 1.73 standard "
+        "deviations; init_weights says normal, which has a few that are larger: that is normal_.",
+        {"normal_(std=0.02 / math.sqrt(2 * self.config.n_layers))":
+         "uniform_(-1, 1).mul_(0.02 * 3**0.5 / math.sqrt(2 * self.config.n_layers))",
+         "normal_(std=0.02)": "uniform_(-0.02 * 3**0.5, 0.02 * 3**0.5)"},
+    ),
+    Mistake(
         "norms-left",
         "init_weights leaves the norms as they are. It draws all weights anew: whatever a norm "
         "has learnt goes back to 1.",
