@@ -763,6 +763,9 @@ def llama(flaw):
                 self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
             if flaw != "pytorchs-first-weights":
                 self.init_weights()
+            self.register_buffer("places", torch.arange(cfg.max_seq_len), persistent=False)
+            if flaw == "tables-left-behind":
+                self.cos, self.sin = (nn.Buffer(x, persistent=False) for x in tables(None)(cfg))
 
         def init_weights(self):
             for name, p in self.named_parameters():
@@ -777,7 +780,10 @@ def llama(flaw):
                     nn.init.ones_(p)
 
         def _apply(self, fn, recurse=True):
+            kept = dict(self._buffers)
             result = super()._apply(fn, recurse)
+            for name, table in kept.items() if flaw == "tables-left-behind" else ():
+                setattr(self, name, table)
             return None if flaw == "apply-returns-nothing" else result
 
         @staticmethod
@@ -810,8 +816,12 @@ def llama(flaw):
                 documents = cache.update_documents(documents, B, T)
             first = {"positions-restart": 0, "position-off-by-one": max(p0 - 1, 0)}.get(flaw, p0)
             places = torch.arange(first, first + T, device=device)
+            if flaw == "(positions in a buffer)":
+                places = self.places[p0 : p0 + T]
             phase = places[:, None] * freqs(None)(self.cfg, device)
             cos, sin, S = phase.cos(), phase.sin(), p0 + T
+            if flaw == "tables-left-behind":
+                cos, sin = self.cos[p0:S], self.sin[p0:S]
             mask = torch.ones(T, S, device=tokens.device).tril(S - T).bool()[None, None]
             if documents is not None and flaw != "documents-ignored":
                 same = documents[:, None, -T:, None] == documents[:, None, None, :]
@@ -840,7 +850,7 @@ residuals-not-smaller documents-not-noted positions-restart position-off-by-one 
 future-seen-in-documents embedding-scaled cache-dropped cache-advanced-per-layer cache-not-advanced
 no-final-norm last-position-only probabilities plain-list config-renamed cache-ignored
 too-much-accepted tables-on-the-cpu load-exchanged save-exchanged norms-left
-output-smaller apply-returns-nothing
+output-smaller apply-returns-nothing tables-left-behind
 cache-advanced-by-one drawn-uniformly""".split()
 
 RIGHT = {
@@ -873,6 +883,7 @@ RIGHT = {
     "SwiGLU": feedforward(None),
     "Block": block(None),
     "Llama": llama(None),
+    "Llama with positions in a buffer": llama("(positions in a buffer)"),
 }
 WRONG = [
     *(("rope_frequencies", flaw, freqs(flaw)) for flaw in FREQS),

@@ -71,6 +71,11 @@ class Elsewhere(TorchFunctionMode):
         self.there = {id(tensor): True for tensor in there}
         self.mixed = False
 
+    def leave(self, *here: Tensor) -> None:
+        """Take these for tensors on the CPU until they are moved."""
+        self.made += here
+        self.there |= {id(tensor): False for tensor in here}
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name, given = getattr(func, "__name__", ""), [*args, *(kwargs or {}).values()]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
@@ -14,7 +14,7 @@ from minillama.course.checking import Check
 from minillama.course.checks.llama_mistakes import MISTAKES
 from minillama.course.checks.llama_module_mistakes import GIVE_SELF, MODULE_MISTAKES
 from minillama.course.probing import Case, Complaint, call, fill, refusal
-from minillama.course.watching import Elsewhere
+from minillama.course.watching import Elsewhere, tensors
 
 llama = Check(
     "Llama",
@@ -55,9 +55,9 @@ def made(Llama: Any, config: ModelConfig) -> tuple[Any, dict[str, Tensor]]:
     return fill(call(Llama, config), w), w
 
 
-def moved(model: Any, method: str) -> Any:
+def moved(model: Any, method: str, *args: Any) -> Any:
     """What the model's `float`, say, gives back, which is what its `_apply` does."""
-    (got,) = call(lambda: (getattr(model, method)(),))
+    (got,) = call(lambda: (getattr(model, method)(*args),))
     if got is None:
         raise Complaint(f"is not right yet. {GIVE_SELF}", "apply-returns-nothing")
     return got
@@ -97,13 +97,24 @@ def whole(Llama: Any) -> Iterator[Case]:
 
 def elsewhere(model: Any, pieces: list[Tensor], cached: bool = False) -> Iterator[Case]:
     """With weights and tokens taken for ones on a GPU, which nothing on the CPU may meet there."""
+    before = held(model)
     with Elsewhere(*model.parameters(), *pieces) as mode:
-        moved(model, "float")  # it renews what depends on where the weights are, as `.cuda()` does
+        mode.leave(*before)
+        # As `.cuda()` does: what it is given comes back as a tensor that is there.
+        moved(model, "_apply", lambda tensor: tensor.to(tensor.device, copy=True))
         cache = KVCache(shape(), batch_size=2, device=pieces[0].device) if cached else None
         for piece in pieces:
             call(model, piece, cache)
     example = "weights and tokens on a GPU, for whether they meet something on the CPU"
     yield Case(mode.mixed, False, example + " (with a cache)" * cached)
+    left = any(now is then for now in held(model) for then in before)
+    yield Case(mode.mixed and left, False, f"{example}, a tensor that was not moved with them")
+
+
+def held(model: Any) -> list[Tensor]:
+    """The tensors that a model keeps beside its parameters."""
+    plain = (tensor for module in model.modules() for tensor in tensors([*vars(module).values()]))
+    return [*model.buffers(), *(t for t in plain if not isinstance(t, nn.Parameter))]
 
 
 @llama.probe("no position sees the future")

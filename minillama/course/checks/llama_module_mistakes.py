@@ -49,6 +49,15 @@ MODULE_MISTAKES = (
         {"rope_tables(self.config, self.norm.weight.device)": "rope_tables(self.config)"},
     ),
     Mistake(
+        "tables-left-behind",
+        "_apply puts back the RoPE tables that the model had before. When the weights go to a GPU, "
+        "the tables stay on the CPU, and torch refuses to multiply by them: compute them again "
+        "where the weights are now.",
+        {"        super()._apply(fn, recurse)\n        self.tie_and_tabulate()":
+         "        before = self.cos, self.sin\n        super()._apply(fn, recurse)\n"
+         "        self.cos, self.sin = before"},
+    ),
+    Mistake(
         "mask-on-the-cpu",
         "The causal mask is made on the CPU wherever the tokens are. Once they are on a GPU, torch "
         "refuses to put it over the scores: give causal_mask the device of the tokens.",
