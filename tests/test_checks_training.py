@@ -1051,6 +1051,17 @@ def only_penalties_above_1(logits, texts, *, repetition_penalty=1.0, **options):
     return right(logits, texts, repetition_penalty=max(repetition_penalty, 1.0), **options)
 
 
+@answers("next_token_probabilities", "only-the-latest-penalised")
+def penalises_a_window(logits, texts, *, repetition_penalty=1.0, **options):
+    seen = torch.zeros_like(logits, dtype=torch.bool)
+    for i, text in enumerate(texts):
+        seen[i, list(text)[-64:]] = True
+    right = in_order("penalty", "ban", "greedy", "temperature", "top-k", "top-p", "min-p")
+    if repetition_penalty != 1:
+        logits = by_masks(logits, seen, repetition_penalty)
+    return right(logits, texts, **options)
+
+
 @answers("next_token_probabilities", "empty-text-refused")
 def marks_by_a_tensor(logits, texts, *, repetition_penalty=1.0, **options):
     seen = torch.zeros_like(logits).bool()
@@ -1112,7 +1123,8 @@ def count_the_ends_before(probabilities, generators):
 def likeliest_first(probabilities, generators):
     points = torch.stack([torch.rand((), generator=g, dtype=torch.float64) for g in generators])
     ordered, ids = probabilities.double().sort(descending=True)
-    rank = torch.searchsorted(ordered.cumsum(-1), points[:, None], right=True)
+    ends = ordered.cumsum(-1)
+    rank = torch.searchsorted(ends / ends[:, -1:], points[:, None], right=True)
     return ids.gather(1, rank)[:, 0]
 
 
@@ -1136,6 +1148,20 @@ def argmax(probabilities, generators):
 def float32_sums(probabilities, generators):
     points = torch.stack([torch.rand(1, generator=g) for g in generators])
     return (probabilities.float().cumsum(-1) <= points).sum(-1)
+
+
+@answers("draw", "beyond-the-last")
+def float32_points_as_they_are(probabilities, generators):
+    u = torch.cat([torch.rand(1, generator=g) for g in generators])
+    ends = probabilities.float().cumsum(-1)
+    return torch.searchsorted(ends, u[:, None], right=True)[:, 0]
+
+
+@answers("draw", "beyond-the-last")
+def float64_points_as_they_are(probabilities, generators):
+    u = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
+    ends = probabilities.double().cumsum(-1)
+    return torch.searchsorted(ends, u[:, None], right=True)[:, 0]
 
 
 @answers("draw", "impossible-token")

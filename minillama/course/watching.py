@@ -103,8 +103,20 @@ class Lowest(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
-        return result.zero_() if name in ("rand", "rand_like", "uniform_") else result
+        return result.zero_() if name in UNIFORM else result
 
+
+class Highest(TorchFunctionMode):
+    """Makes every uniform random number the largest below 1 that its dtype has."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") in UNIFORM:
+            result.fill_(1 - torch.finfo(result.dtype).eps / 2)
+        return result
+
+
+UNIFORM = ("rand", "rand_like", "uniform_")
 
 MOVES = ("to", "type_as")
 INTO = ("__getitem__", "__setitem__", "copy_")  # these may go from one to the other

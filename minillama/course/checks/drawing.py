@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from minillama.course.checking import Check, Mistake
 from minillama.course.probing import Case, Complaint, call
-from minillama.course.watching import Lowest
+from minillama.course.watching import Highest, Lowest
 
 POINTS = "torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])"
 ENDS = "probabilities.double().cumsum(-1)"
@@ -19,6 +19,10 @@ IMPOSSIBLE = (
     "A token of probability 0 can be drawn: where the point is 0 exactly, or its stretch begins "
     "there, the first end that is as large is that of a stretch without length. Seek the first end "
     "beyond the point (right=True)."
+)
+BEYOND = (
+    "The sum of the probabilities is not quite 1 in float32, and a point can lie beyond it: no "
+    "such token exists. Scale the point by the last of the running sums."
 )
 
 draw = Check(
@@ -116,11 +120,11 @@ draw = Check(
         Mistake("impossible-token", IMPOSSIBLE, {", right=True": ""}),
         Mistake(
             "beyond-the-last",
-            "The sum of the probabilities is not quite 1 in float32, and a point can lie beyond "
-            "it: no such token exists. Scale the point by the last of the running sums.",
+            BEYOND,
             {", dtype=torch.float64": "", ".double()": "", " * ends[:, -1:]": "",
              "points[:, None]": "points[:, None].to(ends)"},
         ),
+        Mistake("beyond-the-last", BEYOND, {" * ends[:, -1:]": ""}),
     ),
 )  # fmt: skip
 
@@ -190,6 +194,10 @@ def possible(draw: Any) -> Iterator[Case]:
     short = torch.tensor([[0.5, 0.49999994, 0.0]])  # as rounding may leave them
     got = drawn(draw, short, sources([highest]))
     yield Case(got[0] < 2, True, "the probabilities [0.5, 0.49999994, 0], as whether 0 or 1 comes")
+    with Highest():
+        got = drawn(draw, short, sources([0]))
+    example = "the probabilities [0.5, 0.49999994, 0] and the largest point below 1, as whether"
+    yield Case(got[0] < 2, True, f"{example} 0 or 1 comes")
     gaps = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.2, 0.0])
     tokens = drawn(draw, gaps.repeat(500, 1), sources(range(500))).unique().tolist()
     yield Case(tokens, [1, 3, 4], "the probabilities [0, 0.5, 0, 0.3, 0.2, 0], as the tokens drawn")

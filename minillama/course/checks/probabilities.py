@@ -62,7 +62,10 @@ def drawn_from(
     right = [distribution(x, text, **options) for x, text in zip(rows, texts, strict=True)]
     words = ", ".join(f"{name} = {value:g}" for name, value in options.items()) or "no options"
     if len(rows) == 1:
-        after = f" after the text {texts[0]}" if texts[0] or "repetition_penalty" in options else ""
+        text = str(texts[0])
+        if len(texts[0]) > 9:
+            text = f"[{texts[0][0]}, {texts[0][1]}, ..., {texts[0][-1]}] of {len(texts[0])} tokens"
+        after = f" after the text {text}" if texts[0] or "repetition_penalty" in options else ""
         words = f"logits {[f'{x:g}' for x in rows[0]]}{after} and {words}".replace("'", "")
     return Case(
         call(next_token_probabilities, logits, texts, **options),
@@ -89,6 +92,7 @@ def options_alone(next_token_probabilities: Any) -> Iterator[Case]:
     yield drawn_from(next_token_probabilities, FOUR, [[1]], repetition_penalty=2.0)
     yield drawn_from(next_token_probabilities, FOUR, [[0, 1, 0]], no_repeat_ngram=2)
     yield drawn_from(next_token_probabilities, FOUR, [[1]], repetition_penalty=0.5)
+    yield drawn_from(next_token_probabilities, FOUR, [[1] + 300 * [0]], repetition_penalty=2.0)
     try:
         yield drawn_from(next_token_probabilities, FOUR, NO_TEXT, repetition_penalty=2.0)
     except Complaint as complaint:

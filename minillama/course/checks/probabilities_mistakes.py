@@ -97,6 +97,12 @@ MISTAKES = (
         {"enumerate(texts)": "enumerate([texts[0]] * len(texts))"},
     ),
     Mistake(
+        "only-the-latest-penalised",
+        "Only the latest tokens of a text are penalised, as by llama.cpp's window of 64. What "
+        "stands further back was seen as well: mark all of the text.",
+        {"list(text)": "list(text)[-64:]"},
+    ),
+    Mistake(
         "no-greedy",
         "Temperature 0 divides by zero. It means greedy: all probability on the largest logit.",
         {GREEDY: ""},
