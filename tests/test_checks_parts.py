@@ -544,27 +544,28 @@ kv-heads-ignored heads-not-repeated heads-not-repeated(kernel) all-axes-reversed
 
 
 def rooms(flaw):
-    """A cache with a table for each layer and for each of keys and values."""
+    """A cache that cuts a layer's table out first, and keeps documents as long as the text."""
 
     class KVCache:
         def __init__(self, cfg, batch_size, max_seq_len=None, dtype=torch.float32, device=None):
-            self.room = max_seq_len or cfg.max_seq_len
-            if self.room > cfg.max_seq_len:
+            self.max_seq_len = max_seq_len or cfg.max_seq_len
+            if self.max_seq_len > cfg.max_seq_len:
                 raise RuntimeError("no")
             heads = cfg.n_heads if flaw == "all-heads-have-room" else cfg.n_kv_heads
             self.device = None if flaw == "device-ignored" else device
-            room = (batch_size, heads, self.room, cfg.dim // cfg.n_heads)
-            self.store = [
-                [torch.zeros(room, dtype=dtype, device=self.device) for _ in "kv"]
-                for _ in range(cfg.n_layers)
-            ]
+            room = (cfg.n_layers, batch_size, heads, self.max_seq_len, cfg.dim // cfg.n_heads)
+            tables = [torch.zeros(room, dtype=dtype, device=self.device) for _ in "kv"]
+            if flaw == "other-names":
+                self.tables = tables
+            else:
+                self.keys, self.values = tables
             self.filled = [0] * cfg.n_layers
-            self.position, self.batch, self.docs = 0, batch_size, None
+            self.position, self.batch_size, self.documents = 0, batch_size, None
 
         def check(self, n, batch):
-            if flaw != "full-cache-accepted" and self.position + n > self.room:
+            if flaw != "full-cache-accepted" and self.position + n > self.max_seq_len:
                 raise (IndexError if flaw == "another-error" else ValueError)("full")
-            if flaw != "any-batch-accepted" and batch != self.batch:
+            if flaw != "any-batch-accepted" and batch != self.batch_size:
                 raise IndexError("batch")
 
         def update(self, layer, k, v):
@@ -572,18 +573,16 @@ def rooms(flaw):
             layer = 0 if flaw == "layer-ignored" else layer
             n, p = k.shape[2], self.filled[layer] if flaw == "cannot-forget" else self.position
             self.filled[layer], out = p + n, []
-            for table, new in zip(
-                self.store[layer], (k, k if flaw == "values-are-keys" else v), strict=True
-            ):
+            tables = self.tables if flaw == "other-names" else (self.keys, self.values)
+            for table, new in zip(tables, (k, k if flaw == "values-are-keys" else v), strict=True):
+                table = table[layer]
                 if flaw == "new-first":
                     table[:, :, n : n + p] = table[:, :, :p].clone()
                 start = {"new-first": 0, "written-at-0": 0}.get(flaw, p)
                 table[:, :, start : start + n] = new
                 out.append(table[:, :, : p + n])
             if flaw == "copied":
-                self.store[layer] = out = [torch.cat([t[:, :, :p], t[:, :, p:]], 2) for t in out]
-                out = [t[:, :, : p + n] for t in out]
-                self.store[layer] = [F.pad(t, (0, 0, 0, self.room - p - n)) for t in out]
+                out = [torch.cat([t[:, :, :p], t[:, :, p:]], 2) for t in out]
             if flaw == "advanced-per-layer":
                 self.position += k.shape[2]
             if flaw == "only-new-returned":
@@ -593,16 +592,16 @@ def rooms(flaw):
 
         def update_documents(self, documents, batch, time):
             self.check(time, batch)
-            if documents is None and (self.docs is None or flaw == "documents-none-forgotten"):
+            if documents is None and (self.documents is None or flaw == "documents-none-forgotten"):
                 return None
             before = torch.zeros(batch, self.position, dtype=torch.long, device=self.device)
-            if self.docs is not None:
-                before = self.docs[:, : self.position]
+            if self.documents is not None:
+                before = self.documents[:, : self.position]
             if documents is None:
                 number = -1 if flaw == "none-is-padding" else 0
                 documents = torch.full((batch, time), number, device=self.device)
-            self.docs = torch.cat([before, documents], 1)
-            return documents if flaw == "documents-not-kept" else self.docs
+            self.documents = torch.cat([before, documents], 1)
+            return documents if flaw == "documents-not-kept" else self.documents
 
         def advance(self, n):
             if flaw == "position-replaced":
@@ -647,7 +646,7 @@ class DocumentsUnchecked(minillama.cache.KVCache):
 ROOMS = """any-batch-accepted layer-ignored values-are-keys cannot-forget new-first
 advanced-per-layer only-new-returned own-dtype-returned keys-and-values-swapped
 documents-none-forgotten none-is-padding documents-not-kept position-replaced advanced-by-1
-position-not-advanced another-error copied device-ignored written-at-0
+position-not-advanced another-error copied device-ignored other-names written-at-0
 all-heads-have-room""".split()
 
 

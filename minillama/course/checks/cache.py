@@ -8,7 +8,13 @@ from torch import Tensor
 
 from minillama.config import ModelConfig
 from minillama.course.checking import Check
-from minillama.course.checks.cache_mistakes import ANOTHER_ERROR, COPIED, IN_UPDATE, MISTAKES
+from minillama.course.checks.cache_mistakes import (
+    ANOTHER_ERROR,
+    COPIED,
+    IN_UPDATE,
+    MISTAKES,
+    OTHER_NAMES,
+)
 from minillama.course.probing import Case, Complaint, call, refusal
 
 CONFIG = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3, max_seq_len=8)
@@ -20,7 +26,8 @@ kv_cache = Check(
     hints={
         "__init__": "Zeros for keys and for values, (n_layers, batch, n_kv_heads, max_seq_len, "
         "head_dim), in the dtype and on the device asked for; documents None, position 0. Refuse a "
-        "max_seq_len beyond the config's.",
+        "max_seq_len beyond the config's. The package reads the attributes by name: keys, values, "
+        "batch_size, max_seq_len, position and documents.",
         "update": "Write k and v in the layer's place, from position to end_after; return the "
         "layer's first `end` keys and values, in the dtype of k. Leave the position alone.",
         "update_documents": "documents are one id a token, -1 for padding, and None while all are "
@@ -229,3 +236,11 @@ def late_documents(KVCache: Any) -> Iterator[Case]:
     cache.position = 2
     example += ", the position set back to 2, and None"
     yield documents_case(cache, None, 1, [[0, 0, 0], [0, 0, 0]], example)
+    cache = call(KVCache, CONFIG, 2)
+    names = "keys values batch_size max_seq_len position documents".split()
+    missing = [name for name in names if not hasattr(cache, name)]
+    if missing:
+        raise Complaint(
+            f"is not right yet. {OTHER_NAMES}\n  It has no {' and no '.join(missing)}.",
+            "other-names",
+        )

@@ -28,6 +28,11 @@ ANOTHER_ERROR = (
     "Tokens that do not fit are refused by another error than a ValueError. That is the one which "
     "is promised, so whoever catches it to make room would miss this one."
 )
+OTHER_NAMES = (
+    "The attributes have names of their own. The rest of the package, such as beam_search, reads "
+    "and sets keys, values, batch_size, max_seq_len, position and documents, and would not find "
+    "them: call them so."
+)
 IN_UPDATE = (
     "update moves the position on. All layers write at the same place, so the second layer would "
     "already land behind the first: only advance moves it, once per forward."
@@ -217,6 +222,14 @@ MISTAKES = (
         "none-is-padding",
         "Tokens without a document are noted as -1, which is padding. They are document 0.",
         {NOTED: NOTED.replace("0 if", "-1 if")},
+    ),
+    Mistake(
+        "other-names",
+        OTHER_NAMES,
+        {"self.keys = torch": "self.k = torch", WRITE_K: WRITE_K.replace("keys", "k"),
+         "self.values = torch": "self.v = torch", WRITE_V: WRITE_V.replace("values", "v"),
+         RETURN: RETURN.replace(".keys", ".k").replace(".values", ".v"),
+         "device=self.keys.device": "device=self.k.device"},
     ),
     Mistake(
         "earlier-are-padding",
