@@ -40,6 +40,17 @@ def size_without_the_crossing(probabilities, top_p):
     return (torch.sort(probabilities, -1, True).values.cumsum(-1) < top_p).sum(-1)
 
 
+@answers("nucleus_size", "crossing-forgotten")
+def size_up_to_top_p(probabilities, top_p):
+    sums = torch.sort(probabilities, dim=-1, descending=True)[0].cumsum(-1)
+    return (sums <= top_p).sum(dim=-1)
+
+
+@answers("nucleus_size", "crossing-forgotten")
+def size_up_to_top_p_but_one(probabilities, top_p):
+    return size_up_to_top_p(probabilities, top_p).clamp(min=1)
+
+
 @answers("nucleus_size", "over-the-batch")
 def size_down_the_batch(probabilities, top_p):
     ordered = torch.sort(probabilities, dim=1, descending=True).values

@@ -240,6 +240,12 @@ def too_wide(time, keys, window):
     return (ones.tril(keys - time) * ones.triu(keys - time - window)).bool()
 
 
+@answers("sliding_window_mask", "not-causal")
+def only_how_far_back(time, keys, window):
+    places = torch.arange(keys)
+    return places > places[keys - time :, None] - window
+
+
 # attend_in_chunks
 
 

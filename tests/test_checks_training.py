@@ -863,6 +863,35 @@ def shifted_twice(logits, top_p):
 
 
 @answers("apply_top_p", "sort-not-stable")
+def ascending_in_any_order(logits, top_p):
+    """As transformers has it, and an unstable sort may leave equals."""
+    if logits.shape[1] < 16:
+        return ascending_as_transformers(logits, top_p)
+    order = torch.randperm(logits.shape[1])
+    return ascending_as_transformers(logits[:, order], top_p)[:, order.argsort()]
+
+
+@answers("apply_top_p", "more-than-reached")
+def crossing_kept_in_any_order(logits, top_p):
+    """As an unstable sort may turn many equals round, and keep one more where they add up."""
+    order = torch.arange(logits.shape[1])
+    order = order.flip(0) if len(order) > 16 else order
+    ordered, ids = torch.sort(logits[:, order], dim=-1, descending=True, stable=True)
+    remove = ordered.softmax(-1).cumsum(-1) > top_p
+    remove[:, 1:], remove[:, 0] = remove[:, :-1].clone(), False
+    mask = remove.scatter(1, ids, remove)[:, order.argsort()]
+    return logits.masked_fill(mask, -math.inf)
+
+
+@answers("apply_top_p", "sort-not-stable")
+def higher_ids_of_many(logits, top_p):
+    """An unstable sort may also turn many equals round, and leave few as they are."""
+    if logits.shape[1] < 16:
+        return shifted_mask(logits, top_p)
+    return shifted_mask(logits.flip(-1), top_p).flip(-1)
+
+
+@answers("apply_top_p", "sort-not-stable")
 def equals_in_any_order(logits, top_p):
     """As an unstable sort may leave them, where there are more than a few."""
     order = (

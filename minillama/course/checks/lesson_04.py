@@ -137,6 +137,11 @@ def prefix_lengths(f: Any) -> Iterator[Case]:
         yield mask_case(call(f, time, prefix), allowed, f"time = {time} and prefix = {prefix}")
 
 
+NOT_CAUSAL = (
+    "All later keys are allowed: a window says only how far back a query looks. A later key is "
+    "less than 0 back, and is hidden as in any causal mask."
+)
+
 sliding_window_mask = Check(
     "sliding_window_mask",
     MODULE,
@@ -151,6 +156,16 @@ sliding_window_mask = Check(
             "sees-the-future",
             "Later keys within the window are allowed too. Distance has a direction here.",
             {"(back >= 0) & (back < window)": "back.abs() < window"},
+        ),
+        Mistake(
+            "not-causal",
+            NOT_CAUSAL,
+            {"(back >= 0) & (back < window)": "back < window"},
+        ),
+        Mistake(
+            "not-causal",
+            NOT_CAUSAL,
+            {"(back >= 0) & (back < window)": "back <= window"},
         ),
         Mistake(
             "no-window",

@@ -12,6 +12,12 @@ from minillama.course.checks.top_p import nucleus
 from minillama.course.probing import Case, Complaint, call
 
 MODULE = "course.exercises.lesson_18"
+UP_TO = "(ordered.cumsum(-1) <= top_p)"
+FORGOTTEN = (
+    "The tokens are counted up to which no more than top_p stands, so the one that crosses it is "
+    "forgotten, and what is kept falls short of top_p. A token is kept if less than top_p stands "
+    "before it."
+)
 
 nucleus_size = Check(
     "nucleus_size",
@@ -24,6 +30,9 @@ nucleus_size = Check(
             "top_p: ask what stands before a token, not what stands up to it.",
             {"(before < top_p)": "(ordered.cumsum(-1) < top_p)"},
         ),
+        Mistake("crossing-forgotten", FORGOTTEN, {"(before < top_p)": UP_TO}),
+        Mistake("crossing-forgotten", FORGOTTEN, {"(before < top_p).sum(-1)":
+                                                  f"{UP_TO}.sum(-1).clamp(min=1)"}),
         Mistake(
             "one-too-many",
             "Where the probabilities add up to exactly top_p, one more is counted. The fewest that "
