@@ -3,18 +3,21 @@
 import dataclasses
 import inspect
 import json
+import math
+import re
 from itertools import combinations
 
 import einops
 import pytest
 import torch
 
-from minillama.attention import attend, causal_mask
+from minillama.attention import Attention, attend, causal_mask, repeat_heads
 from minillama.course import check, comparing, probing
 from minillama.course.checking import Mistake
 from minillama.course.checks import CHECKS
 from minillama.course.comparing import same
 from minillama.course.probing import Case
+from minillama.rope import apply_rope
 
 MISTAKES = [
     pytest.param(check, number, id=f"{name}-{mistake.name}-{number}")
@@ -253,12 +256,45 @@ def test_an_exception_comes_with_the_shapes_that_were_given():
             [*range(20)],
             "it gives a list of 3, and 20 are right; the first 3 are as they should be.",
         ),
+        (0.176812, 0.176848, "it gives 0.17681, and 0.17685 is right."),
+        (
+            torch.tensor([1.0, -0.176812]),
+            torch.tensor([1.0, -0.176848]),
+            "it gives [1, -0.17681], and [1, -0.17685] is right.",
+        ),
+        (
+            torch.full((4, 5), 2.0002),
+            torch.full((4, 5), 1.9998),
+            "it gives 2.0002 at [time 0, keys 0], and 1.9998 is right.",
+        ),
         (torch.ones(2, device="meta"), torch.ones(2), "its device is meta, and cpu is right."),
     ],
 )
 def test_a_difference_in_words(got, right, words):
     assert comparing.wrong_with(Case(got, right, axes="time keys")) == words
     assert comparing.wrong_with(Case(right, right)) is None
+
+
+def test_soft_capped_scores_differ_to_the_eye():
+    class SoftCapped(Attention):
+        def forward(self, x, cos, sin, mask=None, cache=None):
+            q, k, v = (
+                w(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+                for w in (self.wq, self.wk, self.wv)
+            )
+            q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
+            if cache is not None:
+                k, v = cache.update(self.layer, k, v)
+            k, v = repeat_heads(k, q.shape[1]), repeat_heads(v, q.shape[1])
+            if mask is None:
+                mask = causal_mask(q.shape[2], k.shape[2])
+            scores = 50 * (q @ k.mT / self.head_dim**0.5 / 50).tanh()
+            weights = scores.masked_fill(~mask, -math.inf).float().softmax(-1).type_as(q)
+            return self.wo((weights @ v).transpose(1, 2).flatten(2))
+
+    message = CHECKS["Attention"].run(SoftCapped).message
+    [[got, right]] = re.findall(r"it gives (\S+) at .*, and (\S+) is right", message)
+    assert got != right
 
 
 def test_what_cannot_be_compared_is_no_crash():

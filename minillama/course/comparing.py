@@ -62,7 +62,7 @@ def difference(case: Case) -> str | None:
     both = isinstance(got, list | tuple) and isinstance(right, list | tuple)
     if both and max(len(got), len(right)) > 12:
         return given + items_difference(got, right)
-    words = f"{given}it gives {show(got)}, and {show(right)} is right."
+    words = f"{given}it gives {beside(got, right)}."
     if isinstance(got, Tensor):
         words = f"{given}it gives a tensor of the shape {tuple(got.shape)}, and {show(right)} is "
         words += "right."
@@ -83,7 +83,7 @@ def items_difference(got: Any, right: Any) -> str:
     if where == shorter:
         return f"{words}; the first {shorter} are as they should be."
     place = f"; number {where + 1} is the first that is wrong: " if where else "; the first is "
-    return f"{words}{place}{show(got[where])}, and {show(right[where])} is right."
+    return f"{words}{place}{beside(got[where], right[where])}."
 
 
 def article(value: Any) -> str:
@@ -125,20 +125,27 @@ def tensor_difference(case: Case, given: str) -> str | None:
     if close.all():
         return None
     if right.numel() <= 12:
-        return f"{given}it gives {show(got)}, and {show(right)} is right."
+        return f"{given}it gives {beside(got, right)}."
     where = tuple((~close).nonzero()[0].tolist())
     names = case.axes.split() if len(case.axes.split()) == right.ndim else [""] * right.ndim
     place = ", ".join(f"{name} {i}".strip() for name, i in zip(names, where, strict=True))
-    return f"{given}it gives {show(a[where])} at [{place}], and {show(b[where])} is right."
+    return f"{given}it gives {beside(a[where], b[where], f' at [{place}]')}."
 
 
-def show(value: Any) -> str:
+def beside(got: Any, right: Any, place: str = "") -> str:
+    """What came out and what is right, with so many digits that they differ to the eye."""
+    digits = next((n for n in range(4, 18) if show(got, n) != show(right, n)), 4)
+    return f"{show(got, digits)}{place}, and {show(right, digits)} is right"
+
+
+def show(value: Any, digits: int = 4) -> str:
     """A value as a reader wants to see it: few digits, no dtype."""
     if isinstance(value, Tensor):
-        return show(value.detach().tolist() if value.dtype != torch.bfloat16 else value.tolist())
+        return show(value.detach().tolist(), digits)
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.{digits}g}"
     if isinstance(value, list | tuple):
-        inside = ", ".join(map(show, value)) + "," * (value.__class__ is tuple and len(value) == 1)
+        inside = ", ".join(show(item, digits) for item in value)
+        inside += "," * (value.__class__ is tuple and len(value) == 1)
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     return repr(value)
