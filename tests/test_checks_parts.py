@@ -614,6 +614,25 @@ def rooms(flaw):
     return KVCache
 
 
+class CountedOtherwise:
+    """The position is called `length`."""
+
+    def __init__(self, cfg, batch_size, max_seq_len=None, dtype=torch.float32, device=None):
+        self.batch_size, self.max_seq_len = batch_size, max_seq_len or cfg.max_seq_len
+        room = (cfg.n_layers, batch_size, cfg.n_kv_heads, self.max_seq_len, cfg.head_dim)
+        self.keys, self.values = torch.zeros(2, *room, dtype=dtype, device=device)
+        self.documents, self.length = None, 0
+
+    def update(self, layer, k, v):
+        end = self.length + k.shape[2]
+        for table, new in ((self.keys, k), (self.values, v)):
+            table[layer, :, :, self.length : end] = new
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def advance(self, n):
+        self.length += n
+
+
 class Clamped(minillama.cache.KVCache):
     """What does not fit is not refused: the end is that of the room."""
 
@@ -926,6 +945,7 @@ WRONG = [
     *(("repeat_heads", flaw, repeats(flaw)) for flaw in REPEATS),
     *(("Attention", flaw, attention(flaw)) for flaw in ATTENTION),
     *(("KVCache", flaw, rooms(flaw)) for flaw in ROOMS),
+    ("KVCache", "other-names(position)", CountedOtherwise),
     ("KVCache", "full-cache-accepted", rooms("full-cache-accepted")),
     ("KVCache", "full-cache-accepted(and any batch)", Clamped),
     ("KVCache", "another-error(for several)", SeveralLeftToTorch),

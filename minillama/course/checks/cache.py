@@ -68,6 +68,13 @@ def advanced(cache: Any, n: int, position: int) -> Case:
 @kv_cache.probe("update leaves the position alone, and advance moves it")
 def position(KVCache: Any) -> Iterator[Case]:
     cache = call(KVCache, CONFIG, 2)
+    names = "keys values batch_size max_seq_len position documents".split()
+    missing = [name for name in names if not hasattr(cache, name)]
+    if missing:
+        raise Complaint(
+            f"is not right yet. {OTHER_NAMES}\n  It has no {' and no '.join(missing)}.",
+            "other-names",
+        )
     yield Case(cache.position, 0, "a new cache, for the position")
     call(cache.update, 0, *new(3))
     if cache.position == 3:
@@ -236,11 +243,3 @@ def late_documents(KVCache: Any) -> Iterator[Case]:
     cache.position = 2
     example += ", the position set back to 2, and None"
     yield documents_case(cache, None, 1, [[0, 0, 0], [0, 0, 0]], example)
-    cache = call(KVCache, CONFIG, 2)
-    names = "keys values batch_size max_seq_len position documents".split()
-    missing = [name for name in names if not hasattr(cache, name)]
-    if missing:
-        raise Complaint(
-            f"is not right yet. {OTHER_NAMES}\n  It has no {' and no '.join(missing)}.",
-            "other-names",
-        )
