@@ -732,8 +732,8 @@ def test_one_who_renames_or_deletes_the_function(reader):
     out = reader.run("%%build attention\ndef mask(time, keys):\n    return 1")
     assert out.startswith(
         "This cell defines mask. To build in attention there are causal_mask (lesson 04), "
-        "attention_weights (lesson 04), attend (lesson 04). A helper goes into the cell of the part "
-        "that uses it.\n"
+        "attention_weights (lesson 04), attend (lesson 04). A helper goes into the cell of the "
+        "part that uses it.\n"
     )
     out = reader.run("%%build norm\ndef norm(x):\n    return x")
     assert "this cell does not define it; minillama's is used. If norm is meant to be it" in out
