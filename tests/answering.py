@@ -46,3 +46,17 @@ def assert_blank(name):
 
     result = CHECKS[name].run(blank)
     assert (result.passed, result.mistake) == (False, "not-written")
+
+
+def verdicts_of(answers):
+    """Two tests for a module: each answer gets its verdict, and a blank is told that it is one."""
+
+    @pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
+    def test_an_answer_gets_its_verdict(name, answer, mistake):
+        assert_verdict(name, answer, mistake)
+
+    @pytest.mark.parametrize("name", answers.names)
+    def test_a_blank_is_not_written_yet(name):
+        assert_blank(name)
+
+    return test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet

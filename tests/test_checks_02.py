@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from answering import Answers, assert_blank, assert_verdict
+from answering import Answers, verdicts_of
 
 from minillama.course.exercises.lesson_02 import encode_bytes
 
@@ -372,11 +372,4 @@ def only_repeated(text, n_merges):
     return merges
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_blank_is_not_written_yet(name):
-    assert_blank(name)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)

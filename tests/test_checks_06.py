@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from answering import Answers, assert_blank, assert_verdict
+from answering import Answers, verdicts_of
 from einops import rearrange
 
 from minillama.course.checks import CHECKS
@@ -253,11 +253,4 @@ def points_away(key, back, cos, sin):
     return -apply_rope(key[None], cos[back, None], -sin[back, None])[0]
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_blank_is_not_written_yet(name):
-    assert_blank(name)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)

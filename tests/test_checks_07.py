@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from answering import Answers, assert_blank, assert_verdict
+from answering import Answers, verdicts_of
 from torch import nn
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
@@ -248,11 +248,4 @@ def without_weight(x, weight, eps, grad):
     return r * grad - r**3 * x * (grad * x).mean(-1, keepdim=True)
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_blank_is_not_written_yet(name):
-    assert_blank(name)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)

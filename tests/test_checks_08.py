@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from answering import Answers, assert_blank, assert_verdict
+from answering import Answers, verdicts_of
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
 answers = Answers()
@@ -294,11 +294,4 @@ def stays_wide(x, w_gate_up, w_down):
     return F.silu(gate) * up
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_blank_is_not_written_yet(name):
-    assert_blank(name)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from answering import Answers, assert_verdict
+from answering import Answers, verdicts_of
 
 import minillama
 
@@ -133,6 +133,4 @@ def zeros_before(scores, top):
     return kept.softmax(-1)
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from answering import Answers, assert_blank, assert_verdict
+from answering import Answers, verdicts_of
 
 from minillama.course.checks import CHECKS
 
@@ -322,14 +322,7 @@ def normalises(gradients, largest):
     return [g * largest / (norm + 1e-12) for g in gradients]
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_blank_is_not_written_yet(name):
-    assert_blank(name)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)
 
 
 def test_one_tensor_in_place_of_a_list_is_named():

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from answering import Answers, assert_blank, assert_verdict
+from answering import Answers, verdicts_of
 
 from minillama.cache import KVCache
 
@@ -414,11 +414,4 @@ def texts_alone(*args, **kwargs):
     return [text for text, _ in plain_beams(*args, **kwargs)]
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_blank_is_not_written_yet(name):
-    assert_blank(name)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)

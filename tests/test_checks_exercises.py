@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from answering import Answers, assert_blank, assert_verdict
+from answering import Answers, verdicts_of
 
 from minillama.attention import attend, causal_mask
 from minillama.course.checks import CHECKS
@@ -352,14 +352,7 @@ def first_chunk(q, k, v, size):
         return attend(q[:, :, start:end], k[:, :, :end], v[:, :, :end])
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_blank_is_not_written_yet(name):
-    assert_blank(name)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)
 
 
 @pytest.mark.parametrize("name", answers.names)

@@ -9,10 +9,9 @@ import random
 from itertools import pairwise
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
-from answering import Answers, assert_verdict
+from answering import Answers, verdicts_of
 from torch import nn
 
 from minillama.data import Batch
@@ -1218,6 +1217,4 @@ def keeps_the_axis(probabilities, generators):
     return count_the_ends_before(probabilities, generators)[:, None]
 
 
-@pytest.mark.parametrize(("name", "answer", "mistake"), answers.params)
-def test_an_answer_gets_its_verdict(name, answer, mistake):
-    assert_verdict(name, answer, mistake)
+test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)

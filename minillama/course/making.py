@@ -36,9 +36,9 @@ Hints are folded away above it.
 
 `{package}/` is your own package. It begins as a copy of minillama's modules (to read them gives
 away what you are to build), so everything works from the start and you may take the lessons in any
-order. A part that you build takes the place of
-minillama's as soon as its check passes, and a comment above it says that it is yours. So do not
-edit these files, nor move them: open the lessons here, where `{package}` stands beside them.
+order. A part that you build takes the place of minillama's as soon as its check passes, and a
+comment above it says that it is yours. So do not edit these files, nor move them: open the lessons
+here, where `{package}` stands beside them.
 
 In a lesson, this shows how far you have come:
 
