@@ -56,6 +56,9 @@ def memory_bars(
     Raises ValueError for more parts than there are colours.
     """
     sizes = {row: {name: part / GB for name, part in parts.items()} for row, parts in rows.items()}
+    if ax is None:  # with room for the legend, which stands below where limits have their names
+        size = (7.5, 0.45 * len(rows) + 1.4)
+        ax = plt.subplots(figsize=size, layout="constrained")[1]
     ax = _stacked(sizes, None, ax)
     ends = [sum(parts.values()) for parts in sizes.values()]
     for place, end in enumerate(ends):
