@@ -31,10 +31,14 @@ def compile_decoding(model: Llama) -> Llama:
     The program reads the model's own weights: they may be changed in place, but not exchanged for
     other tensors. `del model.forward` undoes it.
 
-    Raises ValueError where there is no C++ compiler, which torch.compile needs on a CPU.
+    Raises ValueError where there is no C++ compiler, which torch.compile needs on a CPU, and where
+    the model's steps are fused.
     """
-    if "forward" in vars(model):
+    own = vars(model).get("forward")
+    if getattr(own, "func", None) is _forward:
         return model  # it is compiled already
+    if own is not None:
+        raise ValueError("this model has a forward of its own already: `del model.forward` first")
     check_compiler()
     # The compiler keeps its programs with the code that they were made of. They are for this model
     # alone, so they get a copy of that code; then none of its weights has to be looked at again

@@ -165,10 +165,9 @@ def checked_logits(
 
     Raises ValueError where they are no numbers.
     """
-    logits = logits.cpu().double()
     if not logits.isfinite().all():
         raise ValueError("the model computes no numbers: its weights are damaged or diverged")
-    return logits
+    return logits.cpu().double()
 
 
 def check_prompts(prompts: Sequence[Sequence[int]], config: ModelConfig) -> None:

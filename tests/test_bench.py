@@ -159,18 +159,19 @@ def test_both_learn_the_same_from_the_same():
 
 def test_decoding_speed_and_ratios_follow_from_the_times():
     speed = decoding_speed(TINY, AT, 3, prompt_tokens=5, new_tokens=12, rows=4, compiled=False)
-    assert set(speed.seconds) == {decoding.EAGER, "transformers"}
+    assert set(speed.seconds) == {*decoding.UNCOMPILED, "transformers"}
     theirs = speed.seconds["transformers"]
     for name, ratio in speed.ratios.items():
         pairs = [b / a for a, b in zip(speed.seconds[name], theirs, strict=True)]
         assert (ratio.least, ratio.median, ratio.most) == (min(pairs), median(pairs), max(pairs))
-    assert speed.agreeing == {decoding.EAGER: 12}  # they write the same text
+    assert speed.agreeing[decoding.EAGER] == speed.agreeing["fused"] == 12  # the same text
     for name, seconds in speed.seconds.items():
         assert speed.tokens_per_second[name] == pytest.approx(12 / median(seconds))
     kept = 2 * 2 * 2 * 8 * (5 + 6)  # keys and values, layers, heads, width, half of the way
     assert speed.bytes_per_token == 4 * (matmul_parameters(CONFIG) + kept)
     assert speed.limit == pytest.approx(3e9 / speed.bytes_per_token)
-    assert speed.rows == 4 and speed.rows_ratio.rounds == 3
+    assert set(speed.rows_ratios) == set(speed.rows_tokens_per_second) == set(decoding.UNCOMPILED)
+    assert speed.rows == 4 and speed.rows_ratios["fused"].rounds == 3
 
 
 def test_what_is_compiled_takes_part(monkeypatch):

@@ -15,6 +15,7 @@ from minillama.bench.turns import Ratio, Work, faster, in_turns
 from minillama.checkpoints import new_model
 from minillama.compiled import compile_decoding
 from minillama.config import ModelConfig
+from minillama.fused import fuse_decoding
 from minillama.machine import threads_for, using_threads
 from minillama.model import Llama
 from minillama.sampling import generate, generate_batch
@@ -27,6 +28,14 @@ def _as_it_is(model: Llama) -> Llama:
     return model
 
 
+def _fused(model: Llama) -> Llama:
+    return fuse_decoding(copy.deepcopy(model))
+
+
+def _fused_bfloat16(model: Llama) -> Llama:
+    return fuse_decoding(copy.deepcopy(model).bfloat16())
+
+
 def _compiled(model: Llama) -> Llama:
     return compile_decoding(copy.deepcopy(model))
 
@@ -35,13 +44,13 @@ def _compiled_bfloat16(model: Llama) -> Llama:
     return compile_decoding(copy.deepcopy(model).bfloat16())
 
 
-# Our ways to write one text, each made of the same model; all but the first are compiled. One more
-# is a function and a line here.
-OURS: dict[str, Callable[[Llama], Llama]] = {
+# Our ways to write, each made of the same model. One more is a function and a line here.
+UNCOMPILED: dict[str, Callable[[Llama], Llama]] = {
     EAGER: _as_it_is,
-    "compiled": _compiled,
-    "compiled, bfloat16": _compiled_bfloat16,
+    "fused": _fused,
+    "fused, bfloat16": _fused_bfloat16,
 }
+OURS = UNCOMPILED | {"compiled": _compiled, "compiled, bfloat16": _compiled_bfloat16}
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class DecodingSpeed:
 
     `seconds[rival]` are those of a whole text, one for each round; ratios say how many times faster
     each of ours is than transformers; agreeing, how many tokens from the first are the same.
-    rows_ratio: the tokens a second of all rows together against those of one text alone.
+    rows_ratios: the tokens a second of all rows together against those of one text as it is.
     limit: tokens a second if reading bytes_per_token were all there is to do, at the rate measured
     for as many bytes as the weights are.
     """
@@ -65,8 +74,8 @@ class DecodingSpeed:
     ratios: dict[str, Ratio]
     agreeing: dict[str, int]
     rows: int
-    rows_tokens_per_second: float
-    rows_ratio: Ratio
+    rows_tokens_per_second: dict[str, float]
+    rows_ratios: dict[str, Ratio]
     bytes_per_token: int
     limit: float
 
@@ -101,18 +110,20 @@ def decoding_speed(
         """The likeliest tokens after the first prompt."""
         return list(generate(model, prompts[0], max_new_tokens=new_tokens, temperature=0))
 
-    def all_rows() -> None:
+    def all_rows(model: Llama) -> None:
         for _ in generate_batch(model, prompts, max_new_tokens=new_tokens, temperature=0):
             pass
 
-    names = list(OURS) if compiled else [EAGER]
-    works = {name: writing(name, partial(ours, OURS[name](model))) for name in names}
+    models = {name: make(model) for name, make in (OURS if compiled else UNCOMPILED).items()}
+    names = list(models)
+    works = {name: writing(name, partial(ours, model)) for name, model in models.items()}
     if have_peers():
         peer = their_model(model).eval()
         works[THEIRS] = writing(THEIRS, partial(their_greedy, peer, prompts[0], new_tokens))
     with using_threads(threads):
-        seconds = in_turns(works | {"all rows": all_rows}, rounds)
-    together = seconds.pop("all rows")
+        together = {f"rows, {name}": partial(all_rows, models[name]) for name in UNCOMPILED}
+        seconds = in_turns(works | together, rounds)
+    rows_seconds = {name: seconds.pop(f"rows, {name}") for name in UNCOMPILED}
     theirs = seconds.get(THEIRS)
     n_bytes = bytes_per_token(shape.config, prompt_tokens + new_tokens // 2)
     return DecodingSpeed(
@@ -126,8 +137,13 @@ def decoding_speed(
         ratios={name: faster(seconds[name], theirs) for name in names} if theirs else {},
         agreeing={name: agreeing(texts[name], texts[THEIRS]) for name in names} if theirs else {},
         rows=rows,
-        rows_tokens_per_second=rows * new_tokens / median(together),
-        rows_ratio=faster(together, seconds[EAGER], more=float(rows)),
+        rows_tokens_per_second={
+            name: rows * new_tokens / median(row) for name, row in rows_seconds.items()
+        },
+        rows_ratios={
+            name: faster(row, seconds[EAGER], more=float(rows))
+            for name, row in rows_seconds.items()
+        },
         bytes_per_token=n_bytes,
         limit=1e9 * at.read_gb_s / n_bytes,
     )

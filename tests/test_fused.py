@@ -1,0 +1,108 @@
+"""A fused decoder writes what the model writes."""
+
+import copy
+
+import pytest
+import torch
+
+from minillama.cache import KVCache
+from minillama.compiled import compile_decoding
+from minillama.config import ModelConfig
+from minillama.fused import fuse_decoding
+from minillama.model import Llama
+from minillama.sampling import generate, generate_batch
+
+SHAPE = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "vocab_size": 60}
+OPTIONS = {"max_new_tokens": 21, "temperature": 0.9, "seed": 5}
+
+
+def new_model(n_kv_heads=2, tie_embeddings=False):
+    torch.manual_seed(0)
+    shape = SHAPE | {"n_kv_heads": n_kv_heads, "tie_embeddings": tie_embeddings}
+    model = Llama(ModelConfig(**shape, max_seq_len=48))
+    for parameter in model.parameters():
+        parameter.data.mul_(4)  # far from uniform, so that an error shows
+    return model
+
+
+@pytest.fixture(params=[(1, False), (2, True), (4, False)])
+def plain(request):
+    return new_model(*request.param)
+
+
+@pytest.fixture
+def fast(plain):
+    fast = fuse_decoding(copy.deepcopy(plain))
+    assert fuse_decoding(fast) is fast
+    return fast
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_step_has_the_same_logits(plain, rows, dtype):
+    fast = fuse_decoding(copy.deepcopy(plain).to(dtype))
+    plain = plain.to(dtype)
+    caches = [KVCache(plain.config, rows, 24, dtype) for _ in range(2)]
+    near = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 0.1, "atol": 0.3}
+    with torch.inference_mode():
+        for tokens in torch.randint(60, (9, rows, 1)):
+            logits, same = (m(tokens, c) for m, c in zip((fast, plain), caches, strict=True))
+            assert logits.shape == same.shape and logits.dtype == dtype
+            torch.testing.assert_close(logits, same, **near)
+    assert caches[0].position == caches[1].position == 9
+
+
+def test_it_writes_the_same(plain, fast):
+    assert [*generate(fast, [1, 2, 3], **OPTIONS)] == [*generate(plain, [1, 2, 3], **OPTIONS)]
+    prompts = [[1], [1, 7, 8], [9, 3]]  # padded on the left: padding must not be seen
+    assert [*generate_batch(fast, prompts, **OPTIONS)] == [
+        *generate_batch(plain, prompts, **OPTIONS)
+    ]
+
+
+def test_it_computes_with_the_models_own_weights(plain, fast):
+    before = [*generate(fast, [1, 2, 3], **OPTIONS)]
+    with torch.no_grad():
+        for model in (fast, plain):
+            model.layers[0].attention.wk.weight.mul_(-2)
+            model.layers[1].feed_forward.w_up.weight[3:7] += 1
+            model.output.weight[5] *= 2
+    after = [*generate(fast, [1, 2, 3], **OPTIONS)]
+    assert after == [*generate(plain, [1, 2, 3], **OPTIONS)] != before
+
+
+def test_the_model_is_otherwise_as_it_was(plain, fast, tmp_path):
+    fast.save_pretrained(tmp_path)
+    stored = Llama.from_pretrained(tmp_path).state_dict()
+    for name, weight in plain.state_dict().items():
+        assert weight.equal(fast.state_dict()[name]) and weight.equal(stored[name])
+    tokens = torch.tensor([[1, 2, 3]])
+    for model in (fast, plain):
+        model(tokens).sum().backward()
+    for ours, theirs in zip(fast.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-3)
+    del fast.forward
+    assert "forward" not in vars(fast)
+    torch.testing.assert_close(fast(tokens), plain(tokens), rtol=1e-4, atol=1e-4)
+
+
+def test_a_copy_of_it_is_on_its_own(fast):
+    other = copy.deepcopy(fast)
+    text = [*generate(fast, [1, 2, 3], **OPTIONS)]
+    with torch.no_grad():
+        other.layers[0].feed_forward.w_down.weight.mul_(-3)
+    assert [*generate(fast, [1, 2, 3], **OPTIONS)] == text
+    assert [*generate(other, [1, 2, 3], **OPTIONS)] != text
+
+
+def test_what_cannot_be_joined_is_refused_and_left_alone():
+    model = new_model()
+    model.layers[1].attention.wo = torch.nn.Linear(32, 32)
+    with pytest.raises(ValueError, match=r"layers\.1\.attention\.wo is Linear"):
+        fuse_decoding(model)
+    assert "forward" not in vars(model) and model.layers[0].attention.wq.weight.is_contiguous()
+    model = new_model()
+    model.forward = lambda tokens: tokens
+    for make_fast in (fuse_decoding, compile_decoding):
+        with pytest.raises(ValueError, match=r"del model\.forward"):
+            make_fast(model)
