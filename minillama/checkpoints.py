@@ -21,6 +21,7 @@ from minillama.model import Llama
 from minillama.optim import load_optimizers, save_optimizers
 from minillama.recipe import Plan
 from minillama.tokenizer import Tokenizer
+from minillama.weights import load_model
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,13 @@ def save(folder: Path, training: Training, tokenizer: Tokenizer) -> Path:
 def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
     """The training as the latest checkpoint has it, or at its very beginning.
 
+    The beginning is random weights, or those of the model that the plan goes on from.
     Raises FileNotFoundError or ValueError for a checkpoint that is damaged or of another run.
     """
     training = new_training(new_model(shape, plan.seed), plan)
     checkpoint = runs.latest_checkpoint(folder)
+    if checkpoint is None and plan.init_from is not None:
+        training.model.load_state_dict(load_model(plan.init_from).state_dict())
     if checkpoint is not None:
         stored = Llama.from_pretrained(checkpoint)
         if stored.config != shape:

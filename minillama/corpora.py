@@ -19,6 +19,7 @@ from minillama.data import Batch, Documents, PackedBatches, WindowBatches, read_
 from minillama.disk import write_atomically
 from minillama.recipe import Plan
 from minillama.tokenizer import Tokenizer
+from minillama.weights import find_model
 
 TOYTOWN = "toytown"
 VALIDATION_DOCUMENTS = 512  # scored when a run ends; along the way the first QUICK of them
@@ -180,8 +181,10 @@ def _stories(split: str, count: int) -> Iterator[Any]:
 
 
 def _tokenizer(plan: Plan, texts: Iterable[str]) -> Tokenizer:
-    """The tokenizer that the plan names: trained on the texts, shipped, or read from a path."""
-    if plan.tokenizer not in ("bpe", "char"):
+    """The tokenizer that the plan names: a model's, read from a path, shipped, or now trained."""
+    if plan.init_from is not None:
+        tokenizer = Tokenizer.load(find_model(plan.init_from))
+    elif plan.tokenizer not in ("bpe", "char"):
         tokenizer = Tokenizer.load(plan.tokenizer)
     elif (plan.corpus, plan.tokenizer, plan.vocab_size) == (TOYTOWN, "bpe", None):
         try:

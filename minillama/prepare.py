@@ -18,6 +18,7 @@ from minillama.events import Preparing
 from minillama.learn import Diverged
 from minillama.plan import check_memory, decide
 from minillama.recipe import Plan, TrainConfig, draft
+from minillama.weights import load_model
 
 Opened = tuple[Corpus, float, ModelConfig]  # with the seconds that a token of the corpus takes
 
@@ -26,11 +27,22 @@ def open_asked(asked: TrainConfig) -> Opened:
     """The corpus, the seconds it takes to make a token of it, and the shape of the model for it."""
     plan = draft(asked)
     corpus, seconds_per_token = open_corpus(plan)
-    shape = ModelConfig.preset(plan.preset, vocab_size=corpus.tokenizer.vocab_size)
+    n_pieces = corpus.tokenizer.vocab_size
+    if plan.init_from is None:
+        shape = ModelConfig.preset(plan.preset, vocab_size=n_pieces)
+    else:
+        shape = load_model(plan.init_from).config
+        if shape.vocab_size != n_pieces:
+            raise ValueError(
+                f"the model {plan.init_from} knows {shape.vocab_size} tokens and its tokenizer "
+                f"{n_pieces}: they do not belong together"
+            )
     if plan.corpus == TOYTOWN:  # whole stories; the preset has room for them unless in characters
         longest = max(shape.max_seq_len, plan.seq_len, int(corpus.validation.lengths.max()))
-    else:  # windows; positions that no training reaches would be useless
+    elif plan.init_from is None:  # windows; positions that no training reaches would be useless
         longest = plan.seq_len
+    else:
+        longest = max(shape.max_seq_len, plan.seq_len)
     shape = replace(shape, max_seq_len=longest)
     check_memory(shape, plan)
     return corpus, seconds_per_token, shape

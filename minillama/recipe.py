@@ -35,6 +35,8 @@ class TrainConfig:
 
     corpus: "toytown", or the path of a text file; tokenizer: "bpe", "char", or the path of one that
     exists; vocab_size: pieces to train where one is trained (2,048); preset: the model's shape.
+    init_from: a model to go on from, by its folder or as one that ships ("toytown"); its weights,
+    shape and tokenizer are taken, and the preset only chooses the recipe.
     minutes or steps: how long (not both; five minutes where neither is given). A step learns from
     batch_size * accumulate rows of seq_len tokens, accumulate forward passes of batch_size each.
     optimizer: "muon" or "adamw"; lr: its peak learning rate, reached after warmup steps, falling to
@@ -51,6 +53,7 @@ class TrainConfig:
     tokenizer: str = "bpe"
     vocab_size: int | None = None
     preset: str = "small"
+    init_from: str | None = None
     minutes: float | None = None
     steps: int | None = None
     batch_size: int | None = None
@@ -75,6 +78,11 @@ class TrainConfig:
             raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {self.dtype}")
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer must be {' or '.join(OPTIMIZERS)}, not {self.optimizer}")
+        if self.init_from is not None and (self.tokenizer, self.vocab_size) != ("bpe", None):
+            raise ValueError(
+                f"the model {self.init_from} has a tokenizer of its own: leave out tokenizer and "
+                "vocab_size"
+            )
         if not 0 <= self.floor_ratio <= 1:
             raise ValueError(f"floor_ratio must be from 0 to 1, not {self.floor_ratio}")
         for name, (least, most) in _LIMITS.items():

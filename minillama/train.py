@@ -30,7 +30,7 @@ from minillama.events import (
 )
 from minillama.learn import Diverged, Training, take_step, validate, write_samples
 from minillama.lock import locked
-from minillama.machine import using_threads
+from minillama.machine import keep_memory, using_threads
 from minillama.prepare import Opened, advising, open_asked, prepare
 from minillama.recipe import Plan, TrainConfig
 
@@ -94,6 +94,7 @@ def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Even
     control.go_on(folder)  # what was asked of an earlier sitting is not asked of this one
     control.say(folder, "starting")
     runs.clean(folder)
+    keep_memory()
     training = None
     try:
         plan, shape, corpus = yield from prepare(folder, opened, began)

@@ -1,9 +1,46 @@
 """The choice of threads and precision, by a clock that the tests hold in hand."""
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from minillama import machine
+
+FAULTS = """
+import resource, torch
+from minillama.machine import keep_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        torch.zeros(2**24).add_(1)  # 64 MiB, twice as much as glibc keeps
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+before = faults()
+keep_memory()
+faults()
+print(before, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so")
+def test_memory_is_kept():
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    before, after = map(int, done.stdout.split())
+    assert after < 100 < before  # pages fetched from the system
+
+
+def test_where_there_is_no_such_library_nothing_happens(monkeypatch):
+    def nothing(name):
+        raise TypeError("ctypes.CDLL(None) on Windows")
+
+    monkeypatch.setattr(machine.ctypes, "CDLL", nothing)
+    machine.keep_memory()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 import signal
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import torch
 
 import minillama
 from minillama import corpora, plan, runs
+from minillama.assets import asset_path
 from minillama.checkpoints import save_batches
 from minillama.config import ModelConfig
 from minillama.corpora import open_corpus
@@ -234,6 +236,40 @@ def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
     assert slow.steps == pytest.approx((120 - 1.2 - 1 - 13) / 0.8, abs=1)
 
 
+def test_a_run_can_go_on_from_a_model(finished, text_file, tmp_path):
+    """From its very weights, with its shape and tokenizer, whatever the preset."""
+    folder, _ = finished
+    old = Llama.from_pretrained(folder)
+    config = asked(text_file, init_from=str(folder), tokenizer="bpe", preset="small", lr=1e-9)
+    source = shutil.copytree(folder, tmp_path / "source")
+    events = train(replace(config, init_from=str(source), steps=3), tmp_path / "run")
+    step = next(event for event in events if isinstance(event, Step))
+    events.close()
+    assert step.loss == pytest.approx(validated(old, text_file), abs=0.2)  # not ln V
+    shutil.rmtree(source)  # it is not asked for again
+    assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)
+    new, tokenizer = minillama.load(tmp_path / "run")
+    assert new.config == old.config
+    assert tokenizer.encode("Mia") == minillama.load(folder)[1].encode("Mia")
+    for name, weight in new.state_dict().items():
+        torch.testing.assert_close(weight, old.state_dict()[name], rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_with_another_models_tokenizer_is_refused(finished, text_file, tmp_path):
+    folder, _ = finished
+    mixed = shutil.copytree(folder, tmp_path / "mixed")
+    shutil.copy(asset_path("tokenizers/toytown/tokenizer.model"), mixed / "tokenizer.model")
+    with pytest.raises(ValueError, match="tokenizer 2048: they do not belong together"):
+        config = asked(text_file, init_from=str(mixed), tokenizer="bpe")
+        list(train(config, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def validated(model, text_file):
+    corpus, _ = open_corpus(draft(asked(text_file)))
+    return validate(new_training(model, draft(asked(text_file))), corpus).loss
+
+
 def test_the_warm_up_suits_short_and_long_runs():
     warmups = {steps: plan.warmup_for(steps) for steps in (1, 100, 800, 3000, 50_000)}
     assert warmups == {1: 0, 100: 25, 800: 200, 3000: 300, 50_000: 1000}
@@ -371,6 +407,8 @@ def test_a_run_that_ends_in_no_number_has_not_finished(text_file, tmp_path, monk
         ({"seq_len": 50_000}, "too short"),
         ({"tokenizer": "bpe"}, "vocab_size 2048 is too large"),
         ({"tokenizer": "nowhere"}, "no tokenizer at nowhere"),
+        ({"tokenizer": "bpe", "init_from": "nowhere"}, "there is no model 'nowhere'"),
+        ({"init_from": "toytown"}, "toytown has a tokenizer of its own: leave out tokenizer"),
         ({"batch_size": 10**12}, "batch_size must be at most 1,048,576"),
         ({"keep": 10**12}, "keep must be at most 64"),
         ({"threads": 10**9}, "threads must be at most 1,024"),

@@ -67,12 +67,13 @@ def measure(what: str, shape: str, rows: int, threads: int, dtype: str) -> PeakM
     from minillama.bench.shapes import shapes
     from minillama.bench.training import our_step
     from minillama.checkpoints import new_model
-    from minillama.machine import using_threads
+    from minillama.machine import keep_memory, using_threads
     from minillama.sampling import generate_batch
 
     chosen, imported = shapes()[shape], peak_mib()
     with using_threads(threads):
         if what == "training":
+            keep_memory()
             step = our_step(chosen, chosen.batch(), chosen.plan(threads, dtype))
             step()
             step()  # only now with what the optimiser remembers

@@ -16,7 +16,7 @@ from minillama.bench.turns import Ratio, Work, faster, in_turns
 from minillama.checkpoints import new_model
 from minillama.data import IGNORED, Batch
 from minillama.learn import new_training, take_step
-from minillama.machine import fastest, using_threads
+from minillama.machine import fastest, keep_memory, using_threads
 from minillama.recipe import Plan
 
 OURS = "minillama"
@@ -60,9 +60,11 @@ def training_speed(
 ) -> TrainingSpeed:
     """Measure a shape, all rivals in turns. `at` holds the limits for so many threads.
 
-    All run on the same threads. Ours keeps the documents of a row apart where it has several;
+    All run on the same threads, in a process that keeps its memory as `minillama train` does, which
+    helps transformers too. Ours keeps the documents of a row apart where it has several;
     transformers, in its standard loop, does not.
     """
+    keep_memory()
     batch = shape.batch()
     n_targets = int((batch.targets != IGNORED).sum())
     with using_threads(threads):

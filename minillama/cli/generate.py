@@ -54,7 +54,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed, the same text")
     parser.add_argument(
         "--compile", action="store_true",
-        help="take half a minute to compile, then write almost twice as fast (needs g++ or clang++)",
+        help="compile for half a minute, then write almost twice as fast (needs g++ or clang++)",
     )  # fmt: skip
     parser.set_defaults(run=run)
 

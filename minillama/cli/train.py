@@ -21,14 +21,19 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a model on ToyTown or on a text of your own",
-        description="Train a model from nothing. Ctrl-C stops and saves; --resume goes on, and "
-        "what it then learns is exactly what it would have learnt anyway.",
+        description="Train a model, from nothing or from another. Ctrl-C stops and saves; --resume "
+        "goes on, and what it then learns is exactly what it would have learnt anyway.",
         argument_default=argparse.SUPPRESS,  # what is not given is left to TrainConfig
         allow_abbrev=False,
     )
     option = parser.add_argument
     option("--corpus", metavar="WHAT", help="toytown, or a text file in UTF-8 (toytown)")
     option("--preset", metavar="NAME", help="the model's size: tiny, small or toytown (small)")
+    option(
+        "--init-from",
+        metavar="MODEL",
+        help="go on from a model, a folder or one that ships, in place of random weights",
+    )
     option("--tokenizer", metavar="KIND", help="bpe, char, or the folder of one that exists (bpe)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, metavar="M", help="how long to train (5)")
@@ -155,9 +160,9 @@ def started(event: "Started") -> str:
         "" if event.floor is None else f"; no model can get below {event.floor:.3f} nats a token"
     )
     return (
-        f"{config.preset}: {event.n_parameters:,} parameters, {config.steps:,} steps on "
-        f"{config.corpus} on {config.threads} thread{'s' * (config.threads > 1)} in "
-        f"{config.dtype}{floor}\n"
+        f"{config.init_from or config.preset}: {event.n_parameters:,} parameters, "
+        f"{config.steps:,} steps on {config.corpus} on {config.threads} "
+        f"thread{'s' * (config.threads > 1)} in {config.dtype}{floor}\n"
         f"The run is kept in {event.folder}; Ctrl-C stops and saves it."
     )
 
