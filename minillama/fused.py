@@ -22,15 +22,36 @@ from minillama.norm import RMSNorm
 from minillama.rope import apply_rope
 
 
+class _Joint:
+    """Matrices that one input is multiplied with, side by side; their own weights become views."""
+
+    def __init__(self, *linears: nn.Linear) -> None:
+        joint = torch.cat([linear.weight.detach() for linear in linears])
+        self.weight: Float[Tensor, "n m"] = joint.t().contiguous()
+        parts = self.weight.split([linear.out_features for linear in linears], dim=1)
+        for linear, part in zip(linears, parts, strict=True):
+            linear.weight.data = part.t()
+        # One bag with all rows; PyTorch is quicker with numbers of 32 bits.
+        self.rows = torch.arange(len(self.weight), dtype=torch.int32)
+        self.first = torch.zeros(1, dtype=torch.int32)
+
+    def __call__(self, x: Float[Tensor, "batch n"]) -> Float[Tensor, "batch m"]:
+        if len(x) > 1 or x.device.type != "cpu":
+            return x @ self.weight
+        return F.embedding_bag(
+            self.rows, self.weight, self.first, mode="sum", per_sample_weights=x[0]
+        )
+
+
 class _Layer(NamedTuple):
-    """What a step needs of a block, by hand: to ask a module for it takes longer than a product."""
+    """What a step needs of a block, at hand: to ask modules for it takes as long as a product."""
 
     attention_norm: RMSNorm
-    qkv: Float[Tensor, "dim joint_heads"]
-    wo: Float[Tensor, "joint_heads dim"]
+    qkv: _Joint
+    wo: _Joint
     ffn_norm: RMSNorm
-    gate_up: Float[Tensor, "dim joint_hidden"]
-    w_down: Float[Tensor, "hidden_dim dim"]
+    gate_up: _Joint
+    w_down: _Joint
 
 
 def fuse_decoding(model: Llama) -> Llama:
@@ -55,7 +76,7 @@ def fuse_decoding(model: Llama) -> Llama:
         ):
             raise ValueError(f"only plain matrices can be joined, and {name} is {module}")
     layers = [_fused(block) for block in model.layers]
-    step = partial(_forward, model, layers, _by_columns(model.output))
+    step = partial(_forward, model, layers, _Joint(model.output))
     model.forward = step  # type: ignore[method-assign]
     return model
 
@@ -64,35 +85,18 @@ def _fused(block: Block) -> _Layer:
     attention, feed_forward = block.attention, block.feed_forward
     return _Layer(
         block.attention_norm,
-        _by_columns(attention.wq, attention.wk, attention.wv),
-        _by_columns(attention.wo),
+        _Joint(attention.wq, attention.wk, attention.wv),
+        _Joint(attention.wo),
         block.ffn_norm,
-        _by_columns(feed_forward.w_gate, feed_forward.w_up),
-        _by_columns(feed_forward.w_down),
+        _Joint(feed_forward.w_gate, feed_forward.w_up),
+        _Joint(feed_forward.w_down),
     )
-
-
-def _by_columns(*linears: nn.Linear) -> Float[Tensor, "in_features joint"]:
-    """The matrices side by side, for a product from the left; their own weights are views of it."""
-    joint = torch.cat([linear.weight.detach() for linear in linears]).t().contiguous()
-    sizes = [linear.out_features for linear in linears]
-    for linear, part in zip(linears, joint.split(sizes, dim=1), strict=True):
-        linear.weight.data = part.t()
-    return joint
-
-
-def _product(x: Float[Tensor, "batch n"], matrix: Float[Tensor, "n m"]) -> Float[Tensor, "batch m"]:
-    """x @ matrix: where x is one row, on a CPU, as a weighted sum of the matrix's rows."""
-    if len(x) > 1 or x.device.type != "cpu":
-        return x @ matrix
-    rows, first = torch.arange(len(matrix)), torch.zeros(1, dtype=torch.long)
-    return F.embedding_bag(rows, matrix, first, mode="sum", per_sample_weights=x[0])
 
 
 def _forward(
     model: Llama,
     layers: list[_Layer],
-    output: Float[Tensor, "dim vocab_size"],
+    output: _Joint,
     tokens: Int[Tensor, "batch time"],
     cache: KVCache | None = None,
     documents: Int[Tensor, "batch time"] | None = None,
@@ -109,15 +113,11 @@ def _forward(
 
     x = F.embedding(tokens[:, 0], model.tok_embeddings.weight)  # (B, dim)
     for i, layer in enumerate(layers):
-        qk, v = (
-            _product(layer.attention_norm(x), layer.qkv)
-            .view(shape)
-            .split((turned, n_kv_heads), dim=1)
-        )
+        qk, v = layer.qkv(layer.attention_norm(x)).view(shape).split((turned, n_kv_heads), dim=1)
         q, k = apply_rope(qk, cos, sin).split((config.n_heads, n_kv_heads), dim=1)
         k, v = cache.update(i, k, v)
-        x = x + _product(fused_attend(q, k, v, mask).view(batch, -1), layer.wo)
-        gate, up = _product(layer.ffn_norm(x), layer.gate_up).chunk(2, dim=-1)
-        x = x + _product(F.silu(gate) * up, layer.w_down)
+        x = x + layer.wo(fused_attend(q, k, v, mask).view(batch, -1))
+        gate, up = layer.gate_up(layer.ffn_norm(x)).chunk(2, dim=-1)
+        x = x + layer.w_down(F.silu(gate) * up)
     cache.advance(1)
-    return _product(model.norm(x), output)[:, None]
+    return output(model.norm(x))[:, None]
