@@ -8,7 +8,7 @@ AMD EPYC 35 to 58 GB/s, where the usual product reads 10 to 15. The results are 
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +75,7 @@ def fuse_decoding(model: Llama) -> Llama:
             type(module) is not nn.Linear or module.bias is not None
         ):
             raise ValueError(f"only plain matrices can be joined, and {name} is {module}")
-    layers = [_fused(block) for block in model.layers]
+    layers = [_fused(cast(Block, block)) for block in model.layers]
     step = partial(_forward, model, layers, _Joint(model.output))
     model.forward = step  # type: ignore[method-assign]
     return model
