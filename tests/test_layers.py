@@ -24,7 +24,7 @@ LAYERS = [
     "data",
     "weights",
     "transforms",
-    "sampling beam evaluate optim interp compiled",
+    "sampling beam evaluate optim interp compiled fused",
     "recipe runs",
     "background",
     "watch",

@@ -66,12 +66,12 @@ fused_attend = Check(
         "queries for the first positions: with fewer queries than keys, give it causal_mask.",
     },
     mistakes=(
-        *mistakes("    if q.requires_grad", REPEATED, "weights @ v", IN_GROUPS),
+        *mistakes("    batch, time, keys", REPEATED, "weights @ v", IN_GROUPS),
         Mistake(
             "float32-out",
             FLOAT32_OUT,
-            {"    if q.requires_grad": "    q, k, v = q.float(), k.float(), v.float()\n"
-             "    if q.requires_grad"},
+            {"    batch, time, keys": "    q, k, v = q.float(), k.float(), v.float()\n"
+             "    batch, time, keys"},
         ),
     ),
 )  # fmt: skip
