@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from minillama.beam import beam_search
 from minillama.cache import KVCache
 from minillama.compiled import compile_decoding
 from minillama.config import ModelConfig
@@ -37,27 +38,67 @@ def fast(plain):
     return fast
 
 
-@pytest.mark.parametrize("rows", [1, 3])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+NEAR = {
+    torch.float64: {"rtol": 1e-9, "atol": 1e-9},
+    torch.float32: {"rtol": 1e-4, "atol": 1e-4},
+    torch.bfloat16: {"rtol": 0.1, "atol": 0.3},
+}
+
+
+@pytest.mark.parametrize("rows", [1, 3, 9])
+@pytest.mark.parametrize("dtype", NEAR)
 def test_every_step_has_the_same_logits(plain, rows, dtype):
     fast = fuse_decoding(copy.deepcopy(plain).to(dtype))
     plain = plain.to(dtype)
     caches = [KVCache(plain.config, rows, 24, dtype) for _ in range(2)]
-    near = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 0.1, "atol": 0.3}
     with torch.inference_mode():
         for tokens in torch.randint(60, (9, rows, 1)):
             logits, same = (m(tokens, c) for m, c in zip((fast, plain), caches, strict=True))
             assert logits.shape == same.shape and logits.dtype == dtype
-            torch.testing.assert_close(logits, same, **near)
+            torch.testing.assert_close(logits, same, **NEAR[dtype])
     assert caches[0].position == caches[1].position == 9
+
+
+@torch.inference_mode()
+def test_one_cache_serves_both_by_turns(plain, fast):
+    rows = 9  # so many that the fused step lays the keys its own way
+    tokens = torch.randint(60, (rows, 12))
+    cache, kept = KVCache(plain.config, rows, 24), KVCache(plain.config, rows, 24, torch.float64)
+    pieces = tokens.split([3, 1, 1, 2, 1, 3, 1], dim=1)
+    models = [plain, fast, plain, fast, fast, plain, fast]
+    logits = torch.cat([m(x, cache) for m, x in zip(models, pieces, strict=True)], dim=1)
+    torch.testing.assert_close(logits, plain(tokens), **NEAR[torch.float32])
+    # A cache in another dtype than the model's is left to PyTorch's kernel.
+    logits = torch.cat([fast(x, kept) for x in pieces], dim=1)
+    torch.testing.assert_close(logits, plain(tokens), **NEAR[torch.float32])
+
+
+def test_beams_go_on_from_each_other(plain, fast):
+    found, same = (beam_search(m, [1, 2, 3], 9, max_new_tokens=12) for m in (fast, plain))
+    assert [text for text, _ in found] == [text for text, _ in same]
 
 
 def test_it_writes_the_same(plain, fast):
     assert [*generate(fast, [1, 2, 3], **OPTIONS)] == [*generate(plain, [1, 2, 3], **OPTIONS)]
-    prompts = [[1], [1, 7, 8], [9, 3]]  # padded on the left: padding must not be seen
+    prompts = [[1], [1, 7, 8], [9, 3]]
     assert [*generate_batch(fast, prompts, **OPTIONS)] == [
         *generate_batch(plain, prompts, **OPTIONS)
     ]
+
+
+@pytest.mark.parametrize("rows", [3, 9])
+def test_padding_is_not_seen(plain, fast, rows):
+    text, padded = torch.randint(60, (rows, 7)), torch.randint(60, (rows, 4))
+    documents = torch.tensor([-1] * 4 + [0] * 6).repeat(rows, 1)
+    documents[0, :4] = 0  # one row has no padding
+    cache = KVCache(plain.config, rows, 24)
+    with torch.inference_mode():
+        fast(torch.cat([padded, text[:, :-1]], dim=1), cache, documents)
+        logits = fast(text[:, -1:], cache)
+        alone = torch.cat([plain(row[None]) for row in text[1:]])  # without padding at all
+        longest = plain(torch.cat([padded[:1], text[:1]], dim=1))
+    torch.testing.assert_close(logits[0, -1], longest[0, -1], **NEAR[torch.float32])
+    torch.testing.assert_close(logits[1:, -1], alone[:, -1], **NEAR[torch.float32])
 
 
 def test_it_computes_with_the_models_own_weights(plain, fast):
