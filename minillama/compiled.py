@@ -40,15 +40,7 @@ def compile_decoding(model: Llama) -> Llama:
     if own is not None:
         raise ValueError("this model has a forward of its own already: `del model.forward` first")
     check_compiler()
-    # The compiler keeps its programs with the code that they were made of. They are for this model
-    # alone, so they get a copy of that code; then none of its weights has to be looked at again
-    # before each step, which would take longer than the step.
-    code = FunctionType(_step.__code__.replace(), _step.__globals__)
-    guards: dict[str, Any] = {"guard_filter_fn": torch.compiler.skip_guard_on_all_nn_modules_unsafe}
-    step = partial(
-        torch.compile(code, dynamic=False, fullgraph=True, options=guards), _rewritten(model)
-    )
-    model.forward = partial(_forward, model, step)  # type: ignore[method-assign]
+    model.forward = partial(_forward, model, _rewritten(model), {})  # type: ignore[method-assign]
     return model
 
 
@@ -69,7 +61,8 @@ def check_compiler() -> None:
 
 def _forward(
     model: Llama,
-    step: Callable[..., Tensor],
+    rewritten: Llama,
+    programs: dict[object, Callable[..., Tensor]],
     tokens: Int[Tensor, "batch time"],
     cache: KVCache | None = None,
     documents: Int[Tensor, "batch time"] | None = None,
@@ -85,10 +78,31 @@ def _forward(
     end = cache.end_after(1, 1)
     mask = (torch.arange(cache.max_seq_len, device=tokens.device) < end)[None, None, None]
     position = torch.tensor([cache.position], device=tokens.device)
-    with sdpa_kernel(SDPBackend.MATH):
-        logits = step(tokens, position, mask, cache.keys.unbind(), cache.values.unbind())
+    inputs = tokens, position, mask, cache.keys.unbind(), cache.values.unbind()
+    # A program is for one size of cache. That it fits is asked here, and of all inputs that may
+    # differ: asked by the compiler, of every weight too, it took a sixth of a step.
+    fits = tuple((x.shape, x.stride(), x.dtype) for x in (tokens, cache.keys, cache.values))
+    if fits in programs:
+        logits = programs[fits](*inputs)
+    else:
+        program = _program(rewritten)
+        with sdpa_kernel(SDPBackend.MATH):  # it is compiled when it is called first
+            logits = program(*inputs)
+        programs[fits] = program
     cache.advance(1)
     return logits
+
+
+def _program(model: Llama) -> Callable[..., Tensor]:
+    # The compiler keeps its programs with the code that they were made of: each gets a copy.
+    code = FunctionType(_step.__code__.replace(), _step.__globals__)
+    options: dict[str, Any] = {
+        "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
+        "size_asserts": False,
+        # A norm is worked out once, and not anew for every row of the matrix that it goes into.
+        "realize_opcount_threshold": 4,
+    }
+    return partial(torch.compile(code, dynamic=False, fullgraph=True, options=options), model)
 
 
 def _step(

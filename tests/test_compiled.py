@@ -43,6 +43,16 @@ with torch.inference_mode():
     step = torch.tensor([[40]])
     torch.testing.assert_close(fast(step, ours), plain(step, theirs), rtol=1e-4, atol=1e-4)
 
+with torch.no_grad():
+    # A cache in another dtype, or laid otherwise in memory, and then the first kind again.
+    dtypes = [torch.float64, torch.float32, torch.float32, torch.float32]
+    caches = [KVCache(plain.config, 1, 24, dtype) for dtype in dtypes]
+    caches[1].keys = caches[1].keys.mT.contiguous().mT
+    expected = plain(torch.tensor([[1, 2, 3, 40]]))[:, -1:]
+    for cache, token in zip(caches, [step, step, step, step.int()]):
+        fast(prompt, cache)
+        torch.testing.assert_close(fast(token, cache), expected, rtol=1e-4, atol=1e-4)
+
 options = {"max_new_tokens": 21, "temperature": 0.9, "seed": 5}
 assert [*generate(fast, [1, 2, 3], **options)] == [*generate(plain, [1, 2, 3], **options)]
 prompts = [[1], [1, 7, 8], [9, 3]]  # padded on the left: padding must not be seen
