@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -75,10 +75,9 @@ def _forward(
         or torch.is_grad_enabled()
     ):
         return Llama.forward(model, tokens, cache, documents)
-    end = cache.end_after(1, 1)
-    mask = (torch.arange(cache.max_seq_len, device=tokens.device) < end)[None, None, None]
+    cache.end_after(1, 1)  # raises where it does not fit
     position = torch.tensor([cache.position], device=tokens.device)
-    inputs = tokens, position, mask, cache.keys.unbind(), cache.values.unbind()
+    inputs = tokens, position, cache.keys.unbind(), cache.values.unbind()
     # A program is for one size of cache. That it fits is asked here, and of all inputs that may
     # differ: asked by the compiler, of every weight too, it took a sixth of a step.
     fits = tuple((x.shape, x.stride(), x.dtype) for x in (tokens, cache.keys, cache.values))
@@ -109,12 +108,12 @@ def _step(
     model: Llama,
     tokens: Int[Tensor, "1 1"],
     position: Int[Tensor, "1"],
-    mask: Bool[Tensor, "1 1 1 keys"],
     keys: Sequence[Tensor],
     values: Sequence[Tensor],
 ) -> Float[Tensor, "1 1 vocab_size"]:
     """What is compiled: one token through the blocks of the model."""
     cache = _Slots(position, keys, values)
+    mask = (torch.arange(keys[0].shape[2], device=tokens.device) <= position)[None, None, None]
     cos, sin = model.cos[position], model.sin[position]
     x = model.tok_embeddings(tokens)
     for block in model.layers:

@@ -131,7 +131,9 @@ def _generate(
     for _ in range(max_seq_len - length):
         with using_threads(threads_for(tokens.numel(), n_parameters)):
             logits = checked_logits(model(tokens, cache, documents)[:, -1])
-        chosen = draw(next_token_probabilities(logits, texts, **options), generators)
+        probabilities = next_token_probabilities(logits, texts, **options)
+        greedy = options["temperature"] == 0  # one token has it all: nothing to draw
+        chosen = probabilities.argmax(-1) if greedy else draw(probabilities, generators)
         latest = [
             None if before is None or token in stop else token
             for before, token in zip(latest, chosen.tolist(), strict=True)
