@@ -50,9 +50,8 @@ class _Sums:
 
     A query's products with the keys are a sum, one term for each number of the query: that number
     times this number of every key. So these lie side by side in memory, once a cache comes here for
-    the first time. (Slots not filled yet are in it too: to leave them out takes longer.) And what
-    the query gathers is a sum of values. A bag is what one query head sums: rows of its own text,
-    and of the keys and values that it shares.
+    the first time. And what the query gathers is a sum of values. A bag is what one query head
+    sums: rows of its own text, and of the keys and values that it shares.
     """
 
     def __init__(
@@ -65,6 +64,8 @@ class _Sums:
         heads = torch.arange(batch * n_kv_heads, dtype=torch.int32)
         heads = heads.repeat_interleave(n_heads // n_kv_heads)[:, None]
         self.end = cache.position + 1
+        # To sum parts of rows, PyTorch copies them: less work where most slots are empty.
+        self.summed = self.end if 2 * self.end < slots else slots
         self.key_rows = heads * head_dim + numbers[:head_dim]
         self.value_rows = heads * slots + numbers[: self.end]
         self.unseen = None if mask is None else ~mask[:, 0]
@@ -77,7 +78,7 @@ class _Sums:
     ) -> Float[Tensor, "batch heads 1 head_dim"]:
         batch, n_heads, _, head_dim = q.shape
         q = q.reshape(-1, head_dim) / math.sqrt(head_dim)
-        table = keys.mT.flatten(0, 2)
+        table = keys.mT[..., : self.summed].flatten(0, 2)
         scores = F.embedding_bag(self.key_rows, table, mode="sum", per_sample_weights=q)
         scores = scores.view(batch, n_heads, -1)[:, :, : self.end]
         if self.unseen is not None:
@@ -175,6 +176,6 @@ def _forward(
 
 def _sums_are_quicker(cache: KVCache, dtype: torch.dtype) -> bool:
     """PyTorch's own kernel is quicker for one text, and in float32 for a few (on an AMD EPYC)."""
-    enough = 2 if dtype == torch.bfloat16 else 8
+    enough = 2 if dtype == torch.bfloat16 else 16
     own = cache.keys.dtype == dtype and cache.keys.device.type == "cpu"
     return own and cache.batch_size >= enough

@@ -14,7 +14,7 @@ from minillama.machine import precision
 from minillama.model import Llama
 from minillama.optim import adamw, learning_rate, muon
 from minillama.recipe import Plan
-from minillama.sampling import generate_batch
+from minillama.sampling import continuations
 
 SAMPLE_TOKENS = 256  # room for any story of the usual length
 
@@ -122,18 +122,16 @@ def validate(training: Training, corpus: Corpus, final: bool = False) -> Validat
 
 def write_samples(training: Training, corpus: Corpus) -> list[tuple[str, str]]:
     """What the model makes of the corpus's prompts: pairs of prompt and whole text."""
-    prompts, stop = corpus.prompts, {corpus.tokenizer.eos_id}
-    texts = [list(prompt) for prompt in prompts]
-    for tokens in generate_batch(
+    added = continuations(
         training.model,
-        prompts,
+        corpus.prompts,
         max_new_tokens=SAMPLE_TOKENS,
         temperature=0.8,
-        stop=stop,
+        stop={corpus.tokenizer.eos_id},
         seed=training.step,
-    ):
-        for text, token in zip(texts, tokens, strict=True):
-            if token is not None:
-                text.append(token)
+    )
     decode = corpus.tokenizer.decode
-    return [(decode(prompt), decode(text)) for prompt, text in zip(prompts, texts, strict=True)]
+    return [
+        (decode(prompt), decode([*prompt, *more]))
+        for prompt, more in zip(corpus.prompts, added, strict=True)
+    ]

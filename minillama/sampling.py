@@ -105,6 +105,18 @@ def generate_batch(
     return _generate(model, prompts, max_new_tokens, frozenset(stop), seed, options)
 
 
+def continuations(
+    model: Llama, prompts: Sequence[Sequence[int]], **options: Any
+) -> list[list[int]]:
+    """What `generate_batch`, with its options, adds to each of the prompts until all have ended."""
+    texts: list[list[int]] = [[] for _ in prompts]
+    for tokens in generate_batch(model, prompts, **options):
+        for text, token in zip(texts, tokens, strict=True):
+            if token is not None:
+                text.append(token)
+    return texts
+
+
 @torch.inference_mode()
 def _generate(
     model: Llama,

@@ -29,6 +29,7 @@ NOT_TAUGHT = {
     "read_text": "reads a file and words its errors",
     "generate": "read in lesson 18, not built: the loop and its options are one piece",
     "generate_batch": "likewise",
+    "continuations": "collects what generate_batch yields",
     "check_prompts": "words its errors",
     "checked_logits": "words its error",
     "save_optimizers": "writes a file",

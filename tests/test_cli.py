@@ -281,6 +281,11 @@ def test_samples_differ_and_stop_where_told(capsys, model):
     line = "generate --max-new-tokens 30 --seed 3 --samples 2 --model"
     first, second = run(capsys, line, model).removesuffix("\n").split("\n\n")
     assert first != second
+    # Each is what its seed writes alone, also where more are asked for than fit side by side.
+    alone = run(capsys, line.replace("seed 3 --samples 2", "seed 4"), model)
+    assert alone == second + "\n"
+    many = run(capsys, line.replace("3 --samples 2", "-30 --samples 35"), model)
+    assert many.endswith(f"\n\n{first}\n\n{second}\n")
     stop = first[10:13]
     stopped = run(capsys, line.replace("--samples 2", "--samples 1"), model, "--stop", stop)
     assert stopped == first[: first.index(stop)] + "\n"

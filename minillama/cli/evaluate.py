@@ -98,7 +98,9 @@ def of_samples(
     from tqdm import tqdm
 
     from minillama import toytown
+    from minillama.fused import fuse_decoding
 
+    fuse_decoding(model)
     texts: list[str] = []
     with tqdm(total=n, desc="writing stories", leave=False, disable=None) as bar:
         while len(texts) < n:
@@ -124,19 +126,14 @@ def write(
     model: "Llama", tokenizer: "Tokenizer", rows: int, temperature: float, seed: int
 ) -> list[str]:
     """So many texts from nothing, each until it ends or the context does."""
-    from minillama.sampling import generate_batch
+    from minillama.sampling import continuations
 
-    prompt = [tokenizer.bos_id]
-    texts: list[list[int]] = [[] for _ in range(rows)]
-    for tokens in generate_batch(
+    texts = continuations(
         model,
-        [prompt] * rows,
+        [[tokenizer.bos_id]] * rows,
         max_new_tokens=model.config.max_seq_len,
         temperature=temperature,
         stop={tokenizer.eos_id},
         seed=seed,
-    ):
-        for text, token in zip(texts, tokens, strict=True):
-            if token is not None:
-                text.append(token)
+    )
     return [tokenizer.decode(text) for text in texts]

@@ -2,7 +2,13 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minillama.model import Llama
+
+
+ROWS = 32
 
 
 def add(subparsers: Any) -> None:
@@ -49,12 +55,16 @@ def add(subparsers: Any) -> None:
         help="end before this text; may be given several times",
     )  # fmt: skip
     parser.add_argument(
-        "--samples", type=int, default=1, metavar="N", help="write N texts, parted by empty lines"
+        "--samples",
+        type=int,
+        default=1,
+        metavar="N",
+        help="write N texts side by side, and print them parted by empty lines",
     )
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed, the same text")
     parser.add_argument(
         "--compile", action="store_true",
-        help="compile for half a minute, then write almost twice as fast (needs g++ or clang++)",
+        help="compile for 20 seconds, then write each text twice as fast (needs g++ or clang++)",
     )  # fmt: skip
     parser.set_defaults(run=run)
 
@@ -76,26 +86,45 @@ def run(args: argparse.Namespace) -> None:
     else:
         fuse_decoding(model)
     prompt = tokenizer.encode(args.prompt, bos=True)
-    for n in range(args.samples):
-        tokens = minillama.generate(
-            model,
-            prompt,
-            max_new_tokens=args.max_new_tokens,
-            temperature=args.temperature,
-            top_k=args.top_k,
-            top_p=args.top_p,
-            min_p=args.min_p,
-            repetition_penalty=args.repetition_penalty,
-            no_repeat_ngram=args.no_repeat_ngram,
-            stop={tokenizer.eos_id},
-            seed=None if args.seed is None else args.seed + n,
-        )
+    options = {
+        "max_new_tokens": args.max_new_tokens,
+        "temperature": args.temperature,
+        "top_k": args.top_k,
+        "top_p": args.top_p,
+        "min_p": args.min_p,
+        "repetition_penalty": args.repetition_penalty,
+        "no_repeat_ngram": args.no_repeat_ngram,
+        "stop": {tokenizer.eos_id},
+    }
+    together = 1 if args.compile else ROWS  # what is compiled is a step of one text
+    samples = _samples(model, prompt, args.samples, together, args.seed, options)
+    for n, tokens in enumerate(samples):
         text = until(tokenizer.stream(tokens, after=prompt), args.stop)
         for n_parts, part in enumerate(text):
             if n_parts == 0:  # only now, so that a refused setting prints nothing
                 print("\n" * (n > 0) + args.prompt, end="")
             print(part, end="", flush=True)
         print()
+
+
+def _samples(
+    model: "Llama",
+    prompt: Sequence[int],
+    n: int,
+    together: int,
+    seed: int | None,
+    options: dict[str, Any],
+) -> Iterator[Iterable[int]]:
+    """The tokens of each sample; one that is written alone arrives token by token."""
+    from minillama.sampling import continuations, generate
+
+    for start in range(0, n, together):
+        rows = min(together, n - start)
+        own = options | {"seed": None if seed is None else seed + start}
+        if rows == 1:
+            yield generate(model, prompt, **own)
+        else:
+            yield from continuations(model, [prompt] * rows, **own)
 
 
 def until(parts: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
