@@ -1,4 +1,4 @@
-"""`minillama generate`: let a model write, printed as it is made."""
+"""`minillama generate`: let a model write, one text as it is made or many side by side."""
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from minillama.model import Llama
 
-
-ROWS = 32
+ROWS = 32  # samples that are written side by side
 
 
 def add(subparsers: Any) -> None:
@@ -16,7 +15,7 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "generate",
         help="let a model write",
-        description="Let a model go on from a prompt. The text is printed as it is made.",
+        description="Let a model go on from a prompt. One text is printed as it is made.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -55,12 +54,9 @@ def add(subparsers: Any) -> None:
         help="end before this text; may be given several times",
     )  # fmt: skip
     parser.add_argument(
-        "--samples",
-        type=int,
-        default=1,
-        metavar="N",
+        "--samples", type=int, default=1, metavar="N",
         help="write N texts side by side, and print them parted by empty lines",
-    )
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed, the same text")
     parser.add_argument(
         "--compile", action="store_true",
