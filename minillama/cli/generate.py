@@ -60,7 +60,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="the same seed, the same text")
     parser.add_argument(
         "--compile", action="store_true",
-        help="compile for 20 seconds, then write each text twice as fast (needs g++ or clang++)",
+        help="compile for 20 seconds, then write almost twice as fast (needs g++ or clang++)",
     )  # fmt: skip
     parser.set_defaults(run=run)
 
