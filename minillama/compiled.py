@@ -26,7 +26,7 @@ def compile_decoding(model: Llama) -> Llama:
     """Let `model`, from now on, compute the steps of one text with a compiled program; returns it.
 
     Prompts, batches, training and a forward without a cache go on as before. The first step
-    compiles for about half a minute, and so does the first with another size of cache, of which
+    compiles for 10 to 20 seconds, and so does the first with another size of cache, of which
     `generate` uses few: with sizes left open, the program would take twice as long.
     The program reads the model's own weights: they may be changed in place, but not exchanged for
     other tensors. `del model.forward` undoes it.
@@ -68,7 +68,7 @@ def _forward(
     documents: Int[Tensor, "batch time"] | None = None,
 ) -> Float[Tensor, "batch time vocab_size"]:
     if (
-        cache is None
+        type(cache) is not KVCache  # another kind has an `update` of its own
         or tokens.shape != (1, 1)
         or documents is not None
         or cache.documents is not None

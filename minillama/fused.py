@@ -5,9 +5,9 @@ matrices side by side each becomes one. A product with a single vector is a sum,
 of its numbers: that number times the weights it is multiplied with. So these lie side by side in
 memory, and PyTorch's kernel for weighted sums (made for bags of embeddings) reads them ahead: on an
 AMD EPYC 35 to 58 GB/s, where the usual product reads 10 to 15. For several texts side by side the
-products are as usual, and attention is such sums. Of the rest, each operation takes a microsecond
-or two, a hundred times a token: norms, angles and the cache are written here with as few as will
-do. The results are equal to rounding.
+products are as usual, and attention is such sums. Every other operation takes a microsecond or two
+however small it is: norms, angles and the cache are written here with as few as will do. The
+results are equal to rounding.
 """
 
 import math
@@ -121,6 +121,7 @@ def fuse_decoding(model: Llama) -> Llama:
     That is for texts with a cache, one or many side by side. Prompts, training and a forward
     without a cache go on as before, and so does whatever looks into the model's modules; but a
     step does not call them, so that a hook on them does not see it.
+    The step writes into a KVCache itself and, for many texts, lays its keys otherwise in memory.
     The model's weights become views of the joint matrices: they may be changed in place, but not
     exchanged for other tensors. `del model.forward` undoes it.
 
@@ -164,7 +165,9 @@ def _forward(
     documents: Int[Tensor, "batch time"] | None = None,
 ) -> Float[Tensor, "batch time vocab_size"]:
     batch, time = tokens.shape
-    if cache is None or time != 1 or documents is not None or torch.is_grad_enabled():
+    # A cache of another kind has an `update` of its own, which is not called here.
+    ours = type(cache) is KVCache and time == 1 and documents is None
+    if cache is None or not ours or torch.is_grad_enabled():
         return Llama.forward(model, tokens, cache, documents)
     config, start, dtype = model.config, cache.position, model.tok_embeddings.weight.dtype
     seen = cache.update_documents(None, batch, 1)

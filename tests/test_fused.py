@@ -73,6 +73,22 @@ def test_one_cache_serves_both_by_turns(plain, fast):
     torch.testing.assert_close(logits, plain(tokens), **NEAR[torch.float32])
 
 
+@torch.inference_mode()
+def test_a_cache_of_another_kind_is_asked_for_its_update(plain, fast):
+    class Forgetful(KVCache):
+        def update(self, layer, k, v):
+            return super().update(layer, k, v * 0)
+
+    caches = [kind(plain.config, 1, 24) for kind in (Forgetful, Forgetful, KVCache)]
+    tokens = torch.tensor([[1, 2, 3, 4]])
+    for part in tokens.split([2, 1, 1], dim=1):
+        logits, same, otherwise = (
+            m(part, c) for m, c in zip((fast, plain, plain), caches, strict=True)
+        )
+    torch.testing.assert_close(logits, same, **NEAR[torch.float32])
+    assert not torch.allclose(logits, otherwise, atol=0.1)
+
+
 def test_beams_go_on_from_each_other(plain, fast):
     found, same = (beam_search(m, [1, 2, 3], 17, max_new_tokens=12) for m in (fast, plain))
     assert [text for text, _ in found] == [text for text, _ in same]

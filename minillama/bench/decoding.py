@@ -91,7 +91,7 @@ def decoding_speed(
 ) -> DecodingSpeed:
     """Measure all in turns, on the threads that `minillama.generate` takes by itself.
 
-    compiled: our compiled ways too, half a minute each. Raises ValueError without a compiler.
+    compiled: our compiled ways too, 10 to 20 seconds each. Raises ValueError without a compiler.
     """
     model = new_model(shape.config, 0).eval()
     generator = torch.Generator().manual_seed(0)
