@@ -1,18 +1,18 @@
 """minillama: build, train and understand a LLaMA on a laptop CPU."""
 
 from importlib import import_module
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import torch
-
     from minillama.beam import beam_search
     from minillama.cache import KVCache
     from minillama.config import ModelConfig, RopeScaling
     from minillama.model import Llama
     from minillama.sampling import generate, generate_batch
     from minillama.tokenizer import Tokenizer
+    from minillama.training.config import TrainConfig
+    from minillama.training.loop import resume, train
+    from minillama.weights import load, load_model, save_model
 
 __version__ = "0.1.0"
 
@@ -22,10 +22,15 @@ __all__ = [
     "ModelConfig",
     "RopeScaling",
     "Tokenizer",
+    "TrainConfig",
     "beam_search",
     "generate",
     "generate_batch",
     "load",
+    "load_model",
+    "resume",
+    "save_model",
+    "train",
 ]
 
 # Each name is imported when it is first asked for, so that the command line can print its help
@@ -36,9 +41,15 @@ _HOMES = {
     "ModelConfig": "config",
     "RopeScaling": "config",
     "Tokenizer": "tokenizer",
+    "TrainConfig": "training.config",
     "beam_search": "beam",
     "generate": "sampling",
     "generate_batch": "sampling",
+    "load": "weights",
+    "load_model": "weights",
+    "resume": "training.loop",
+    "save_model": "weights",
+    "train": "training.loop",
 }
 
 
@@ -50,22 +61,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def load(
-    path: str | PathLike[str],
-    dtype: "torch.dtype | None" = None,
-    device: "torch.device | str" = "cpu",
-) -> "tuple[Llama, Tokenizer]":
-    """The model and the tokenizer in a folder, or of a model that ships ("toytown").
-
-    dtype: what the weights become; None keeps what the file has.
-    Raises FileNotFoundError if there is no such model, and ValueError for one that is damaged or
-    of a kind that minillama does not know.
-    """
-    from minillama.tokenizer import Tokenizer
-    from minillama.weights import find_model, load_model
-
-    folder = find_model(path)
-    tokenizer = Tokenizer.load(folder)  # first, because it is quick to fail
-    return load_model(folder, dtype, device), tokenizer

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 import torch
 
 from minillama.cache import KVCache
-from minillama.machine import threads_for, using_threads
 from minillama.model import Llama
 from minillama.sampling import check_prompts, checked_logits
+from minillama.system.machine import threads_for, using_threads
 
 
 @torch.inference_mode()

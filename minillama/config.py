@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from reprlib import repr as short_repr
 from typing import Any
 
-from minillama.fields import check_types
+from minillama.system.fields import check_types
 
 
 @dataclass(frozen=True)

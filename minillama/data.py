@@ -16,36 +16,11 @@ import torch
 from jaxtyping import Int64, Integer
 from torch import Tensor
 
-from minillama.arrays import read_arrays
+from minillama.system.npz import read_arrays
 from minillama.tokenizer import Tokenizer
 
 PADDING = -1  # the document of a place that holds no token
 IGNORED = -100  # the target of such a place: what cross_entropy leaves out of the loss
-
-
-def read_text(path: str | Path) -> str:
-    """Read a UTF-8 text file, without byte-order mark and with newlines as line ends.
-
-    Raises FileNotFoundError or IsADirectoryError where there is no file, and ValueError for one
-    that is empty, binary or not UTF-8.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not a text file")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}")
-    content = path.read_bytes()
-    if b"\0" in content:
-        raise ValueError(f"{path} is not a text file: there are zero bytes in it")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text, as its byte {error.start} shows: save it as UTF-8"
-        ) from None
-    if not text.strip():
-        raise ValueError(f"{path} is empty: there is no text in it")
-    return text.replace("\r\n", "\n")
 
 
 class Documents:

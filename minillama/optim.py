@@ -1,8 +1,6 @@
 """AdamW as LLaMA is trained with it, and Muon: what decays, how fast it learns, what it keeps."""
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -73,7 +71,7 @@ def muon(model: nn.Module, *, lr: float, weight_decay: float) -> list[torch.opti
     the whole matrix and makes all its singular values about equal, so that rare directions are
     learnt as fast as common ones. Its steps are scaled to the size of AdamW's, so that both take
     the same lr. On ToyTown it needs a fifth more time a step, and fewer steps: see
-    `minillama.recipe`.
+    `minillama.training.config`.
     Source: Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025,
     arXiv:2502.16982, section 2.2 (the scale and the decay).
     """
@@ -110,54 +108,3 @@ def learning_rate(
     progress = min((step - top) / (last - top), 1.0) if last > top else 0.0
     floor = peak * floor_ratio
     return floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def save_optimizers(
-    optimizers: Sequence[torch.optim.Optimizer], model: nn.Module, path: Path
-) -> None:
-    """Write what the optimisers remember to a safetensors file, by parameter name."""
-    from minillama.weights.folder import write_tensors
-
-    tensors = {
-        f"{key}.{name}": value.contiguous()
-        for name, parameter in model.named_parameters()
-        for optimizer in optimizers
-        for key, value in optimizer.state.get(parameter, {}).items()
-    }
-    write_tensors(path, tensors)
-
-
-def load_optimizers(
-    optimizers: Sequence[torch.optim.Optimizer], model: nn.Module, path: Path
-) -> None:
-    """Put back what `save_optimizers` wrote; together with the model's weights nothing is lost.
-
-    Raises FileNotFoundError, or ValueError where the file is damaged or of another model.
-    """
-    from minillama.weights.folder import check_tensor, open_safetensors
-
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    expected = {
-        f"{key}.{names[parameter]}": (optimizer, parameter, key)
-        for optimizer in optimizers
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-        for key in _REMEMBERED[type(optimizer)]
-    }
-    with open_safetensors(path) as file:
-        if {*file.keys()} != {*expected}:
-            wrong = min({*file.keys()} ^ {*expected})
-            raise ValueError(f"{path} is not the state of this model, as {wrong} shows")
-        for name, (optimizer, parameter, key) in expected.items():
-            shape = [] if key == "step" else [*parameter.shape]
-            check_tensor(path, name, file.get_slice(name), shape)
-            # a copy of our own: tensors read from a file may be views that are not aligned in
-            # memory, and then the same sums can round differently
-            value = file.get_tensor(name).to(torch.float32, copy=True)
-            optimizer.state[parameter][key] = value
-
-
-_REMEMBERED = {
-    torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
-    torch.optim.Muon: ("momentum_buffer",),
-}

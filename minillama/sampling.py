@@ -10,8 +10,8 @@ from torch import Tensor
 
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
-from minillama.machine import threads_for, using_threads
 from minillama.model import Llama
+from minillama.system.machine import threads_for, using_threads
 from minillama.transforms import draw, next_token_probabilities
 
 

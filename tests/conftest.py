@@ -152,7 +152,7 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(scope="session")
 def short_config(tmp_path_factory):
     """What a run of four steps is asked to be, on a text of 400 characters."""
-    from minillama.recipe import TrainConfig
+    from minillama.training.config import TrainConfig
 
     path = tmp_path_factory.mktemp("corpus") / "text.txt"
     path.write_text("".join(random.Random(0).choices("abcdef \n", k=400)), encoding="utf-8")

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import torch
 
-from minillama import runs
-from minillama.events import Saved
-from minillama.recipe import TrainConfig
-from minillama.train import resume, train
+from minillama.runs import folder as runs
+from minillama.training.config import TrainConfig
+from minillama.training.events import Saved
+from minillama.training.loop import resume, train
 
 WEIGHTS = ("model.safetensors", "optimizer.safetensors", "tokenizer.model", "config.json")
 EVERY = 4

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minillama.config import ModelConfig
-from minillama.recipe import Plan, TrainConfig
 from minillama.tokenizer import Tokenizer
 from minillama.toytown import judge, parse, prefix_log_prob, story
 from minillama.toytown.reader import LONGEST_SENTENCE, fitting, patterns
 from minillama.toytown.slots import LANGUAGES, template
+from minillama.training.config import Plan, TrainConfig
 
 # Configs
 

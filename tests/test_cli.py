@@ -18,8 +18,8 @@ import minillama
 from minillama import toytown
 from minillama.cli import build_parser, generate, main, train
 from minillama.cli.shared import clock, command
-from minillama.data import read_text
-from minillama.runs import read_log
+from minillama.runs.folder import read_log
+from minillama.system.files import read_text
 
 ROOT = Path(__file__).parent.parent
 QUICK = "--preset tiny --tokenizer char --seq-len 16 --batch-size 2 --threads 1 --dtype float32"

@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from minillama import compiled
 from minillama.config import ModelConfig
+from minillama.inference import compiled
 from minillama.model import Llama
 
 PROGRAM = """
 import torch
 from minillama.cache import KVCache
-from minillama.compiled import compile_decoding
+from minillama.inference.compiled import compile_decoding
 from minillama.config import ModelConfig
 from minillama.model import Llama
 from minillama.sampling import generate, generate_batch

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from minillama import cli, control, runs
-from minillama.disk import WriteError
-from minillama.events import Finished, Interrupted, Paused, Preparing, Started, Step
-from minillama.train import resume, train
+from minillama import cli
+from minillama.runs import control
+from minillama.runs import folder as runs
+from minillama.system.files import WriteError
+from minillama.training.events import Finished, Interrupted, Paused, Preparing, Started, Step
+from minillama.training.loop import resume, train
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +171,7 @@ def test_a_training_that_is_refused_takes_nothing_back(config, tmp_path):
 
 
 def test_stop_while_stories_are_written(tmp_path):
-    from minillama.recipe import TrainConfig
+    from minillama.training.config import TrainConfig
 
     config = TrainConfig(preset="tiny", steps=40, threads=1, dtype="float32", seq_len=64)
     folder, events = tmp_path / "run", []
@@ -255,7 +257,7 @@ def test_a_sample_not_yet_whole_is_left_out(tmp_path):
 
 def test_many_looks_do_not_disturb_the_lock(tmp_path):
     """Whoever only looks holds the lock for a moment, which a training waits for."""
-    from minillama.lock import is_locked, locked
+    from minillama.runs.lock import is_locked, locked
 
     ended = threading.Event()
 

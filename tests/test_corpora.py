@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minillama import corpora
-from minillama.corpora import open_corpus, read_corpus, write_corpus
-from minillama.recipe import TrainConfig, draft
 from minillama.tokenizer import Tokenizer
+from minillama.training import corpus as corpora
+from minillama.training.config import TrainConfig, draft
+from minillama.training.corpus import open_corpus, read_corpus, write_corpus
 
 LINE = "Mia and 小安 fly a kite. "
 

@@ -14,9 +14,9 @@ from damaging import assert_a_sentence, damages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minillama import runs
-from minillama.events import Step
-from minillama.train import resume, train
+from minillama.runs import folder as runs
+from minillama.training.events import Step
+from minillama.training.loop import resume, train
 
 # Run folders
 
@@ -127,10 +127,10 @@ CLAIMS = """
 import io, json, resource, struct, sys, zipfile
 from pathlib import Path
 import numpy as np
-from minillama.arrays import read_arrays
+from minillama.system.npz import read_arrays
 from minillama.config import LIMITS, ModelConfig
 from minillama.data import Documents
-from minillama.train import resume
+from minillama.training.loop import resume
 from minillama.weights import load_model
 
 folder = Path(sys.argv[1])

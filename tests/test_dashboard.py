@@ -20,13 +20,16 @@ from nbformat.v4 import new_code_cell, new_notebook
 matplotlib.use("agg")
 
 import minillama
-from minillama import background, control, runs, widgets
+from minillama import widgets
 from minillama.course.notebooks import execute, write_notebook
-from minillama.events import Paused, Step
-from minillama.lock import is_locked
-from minillama.recipe import TrainConfig
-from minillama.train import resume, train
-from minillama.watch import look
+from minillama.runs import control
+from minillama.runs import folder as runs
+from minillama.runs.lock import is_locked
+from minillama.runs.status import look
+from minillama.training import launch as background
+from minillama.training.config import TrainConfig
+from minillama.training.events import Paused, Step
+from minillama.training.loop import resume, train
 
 ROOT = str(Path(minillama.__file__).parents[1])
 PATIENCE = 120

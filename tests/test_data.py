@@ -15,8 +15,8 @@ from minillama.data import (
     WindowBatches,
     documents_from_texts,
     pack,
-    read_text,
 )
+from minillama.system.files import read_text
 from minillama.tokenizer import Tokenizer
 
 

@@ -6,7 +6,7 @@ import torch
 
 from minillama.config import ModelConfig
 from minillama.data import Documents
-from minillama.evaluate import bits_per_byte, document_losses, perplexity
+from minillama.evaluate.losses import bits_per_byte, document_losses, perplexity
 from minillama.model import Llama
 
 CONFIG = ModelConfig(

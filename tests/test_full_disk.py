@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from minillama import cli, runs
-from minillama.disk import WriteError, write_atomically
-from minillama.events import Finished, Step
-from minillama.learn import Diverged, new_training
-from minillama.optim import load_optimizers
-from minillama.recipe import Plan
-from minillama.train import resume, train
-from minillama.weights import folder as weights_folder
-from minillama.weights import load_model, save_model
+from minillama import cli
+from minillama.runs import folder as runs
+from minillama.system.files import WriteError, write_atomically
+from minillama.training.config import Plan
+from minillama.training.events import Finished, Step
+from minillama.training.loop import resume, train
+from minillama.training.optimizer_file import load_optimizers
+from minillama.training.step import Diverged, new_training
+from minillama.weights import load_model, save_model, tensors
 
 
 class Disk:
@@ -34,7 +34,7 @@ class Disk:
         for module, name in [(os, "fsync"), (os, "replace"), (os, "mkdir")]:
             monkeypatch.setattr(module, name, self.refusing(getattr(module, name)))
         monkeypatch.setattr(io, "open", self.opening(io.open))
-        monkeypatch.setattr(weights_folder, "save_file", self.saving(weights_folder.save_file))
+        monkeypatch.setattr(tensors, "save_file", self.saving(tensors.save_file))
 
     def check(self, path=None):
         self.used += 1

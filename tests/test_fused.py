@@ -7,9 +7,9 @@ import torch
 
 from minillama.beam import beam_search
 from minillama.cache import KVCache
-from minillama.compiled import compile_decoding
 from minillama.config import ModelConfig
-from minillama.fused import fuse_decoding
+from minillama.inference.compiled import compile_decoding
+from minillama.inference.fused import fuse_decoding
 from minillama.model import Llama
 from minillama.sampling import generate, generate_batch
 

@@ -6,7 +6,7 @@ from einops import rearrange
 
 from minillama.attention import Attention, repeat_heads
 from minillama.config import ModelConfig
-from minillama.interp import attention_maps
+from minillama.interp.attention import attention_maps
 from minillama.model import Llama
 
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from minillama.config import ModelConfig
-from minillama.interp import neurons, neurons_edited, value_logits
+from minillama.interp.neurons import neurons, neurons_edited, value_logits
 from minillama.model import Llama
 
 TOKENS = torch.tensor([[1, 5, 9, 2], [1, 7, 7, 3]])

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,10 @@ import minillama
 
 PACKAGE = Path(minillama.__file__).parent
 
-# From the bottom up. A module imports from lines above its own, or from its own line.
+# From the bottom up. A file imports from folders and files on lines above its own, or on its own
+# line; inside a folder, and on a line, there is no circle.
 LAYERS = [
-    "fields assets machine disk arrays",
-    "control lock",
-    "csvlog",
+    "system",
     "config",
     "norm rope cache feedforward",
     "attention",
@@ -23,16 +23,11 @@ LAYERS = [
     "tokenizer toytown",
     "data",
     "weights",
-    "transforms",
-    "sampling beam evaluate optim interp compiled fused",
-    "recipe runs",
-    "background",
-    "watch",
-    "events corpora",
-    "learn",
-    "plan checkpoints",
-    "prepare",
-    "train",
+    "optim transforms",
+    "sampling",
+    "beam inference evaluate interp",
+    "runs",
+    "training",
     "plots",
     "course",
     "widgets",
@@ -41,9 +36,8 @@ LAYERS = [
     "__main__",
 ]
 RANK = {module: rank for rank, line in enumerate(LAYERS) for module in line.split()}
-MODEL_LAYER = {"fields", "config", "norm", "rope", "cache", "attention", "feedforward", "model"}
-# `Llama.from_pretrained` reaches up when it is called, since that is where people look for it.
-EXCEPTIONS = {("model", "weights")}
+MODEL_LAYER = {"config", "norm", "rope", "cache", "attention", "feedforward", "model"}
+FREE_OF_TORCH = {"tokenizer", "runs", "toytown"}
 
 
 def imports(path: Path) -> set[str]:
@@ -59,9 +53,7 @@ def imports(path: Path) -> set[str]:
             package = ["minillama", *path.relative_to(PACKAGE).parts]
             parts = package[: len(package) - node.level] if node.level else []
             module = ".".join(parts + ([node.module] if node.module else []))
-            names.add(module)
-            if module == "minillama":
-                names.update(f"minillama.{alias.name}" for alias in node.names)
+            names.update([module, *(f"{module}.{alias.name}" for alias in node.names)])
         for child in ast.iter_child_nodes(node):
             visit(child)
 
@@ -69,41 +61,53 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def module_of(path: Path) -> str:
-    """The part of the package a file belongs to: rope.py to rope, weights/hf.py to weights."""
+def room(path: Path) -> str:
+    """The file or folder of the package that a file is or lies in: rope, or weights for hf.py."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
+def dotted(path: Path) -> str:
+    """A file's name as others import it: minillama.weights.hf."""
+    return ".".join(["minillama", *path.relative_to(PACKAGE).with_suffix("").parts])
+
+
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@each_file
 def test_imports_run_downward(path):
-    module = module_of(path)
-    assert module in RANK, f"give {module} its place in LAYERS"
+    own = room(path)
+    assert own in RANK, f"give {own} its place in LAYERS"
     for name in imports(path):
-        if name.startswith("minillama."):
-            imported = name.split(".")[1]
-            if imported in RANK and (module, imported) not in EXCEPTIONS:
-                assert RANK[imported] <= RANK[module], f"{module} must not import {imported}"
+        imported = name.split(".")[1] if name.startswith("minillama.") else None
+        if imported in RANK:
+            assert RANK[imported] <= RANK[own], f"{own} must not import {imported}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_there_is_no_circle_of_imports():
+    names = {dotted(path): path for path in FILES if path.name != "__init__.py"}
+    graph = {name: imports(path) & names.keys() for name, path in names.items()}
+    assert any(graph.values())
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the files
+
+
+@each_file
 def test_the_model_knows_nothing_of_text_and_the_tokenizer_nothing_of_torch(path):
     tops = {name.split(".")[0] for name in imports(path)}
     ours = {name.split(".")[1] for name in imports(path) if name.startswith("minillama.")}
-    if module_of(path) in MODEL_LAYER:
-        assert ours <= MODEL_LAYER | {"weights"}
+    if room(path) in MODEL_LAYER:
+        assert ours <= MODEL_LAYER | {"system"}
         assert tops <= {*sys.stdlib_module_names, "torch", "einops", "jaxtyping", "minillama"}
-    if module_of(path) == "tokenizer":
+    if room(path) in FREE_OF_TORCH:
         assert "torch" not in tops and not ours & {*MODEL_LAYER, "weights", "data"}
-    if module_of(path) != "plots":
+    if room(path) != "plots":
         assert "matplotlib" not in tops
     assert "pickle" not in tops
     if path.name != "peers.py":  # the rival in the bench, imported only when it is measured
         assert "transformers" not in tops
     # Only what speaks to a notebook knows of IPython, and only while it does.
-    if module_of(path) not in ("course", "widgets") and path.name != "show.py":
+    if room(path) not in ("course", "widgets") and path.name != "show.py":
         assert "IPython" not in tops
 
 

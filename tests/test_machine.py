@@ -7,11 +7,11 @@ import sys
 import pytest
 import torch
 
-from minillama import machine
+from minillama.system import machine
 
 FAULTS = """
 import resource, torch
-from minillama.machine import keep_memory
+from minillama.system.machine import keep_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -14,7 +14,6 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from minillama.assets import PACKAGE
 from minillama.course.__main__ import main
 from minillama.course.carrying import carry
 from minillama.course.lessons import Lesson, lessons
@@ -27,6 +26,7 @@ from minillama.course.notebooks import (
     write_notebook,
 )
 from minillama.course.pictures import chosen_picture, picture_file, write_picture
+from minillama.system.assets import PACKAGE
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -16,10 +16,9 @@ from minillama.optim import (
     adamw,
     adamw_step,
     learning_rate,
-    load_optimizers,
     muon,
-    save_optimizers,
 )
+from minillama.training.optimizer_file import load_optimizers, save_optimizers
 
 SHAPE = dict(dim=16, n_layers=2, n_heads=2, n_kv_heads=1, hidden_dim=24, vocab_size=50)
 

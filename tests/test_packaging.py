@@ -105,7 +105,7 @@ def test_version_is_a_release():
 
 @pytest.mark.parametrize("name", ["models/toytown-of-old", "nothing/at-all"])
 def test_missing_asset_says_what_there_is(name):
-    from minillama.assets import asset_path
+    from minillama.system.assets import asset_path
 
     with pytest.raises(FileNotFoundError, match=f"comes without '{name}'.* it has "):
         asset_path(name)

@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Wedge
 
 from minillama import plots
-from minillama.csvlog import CsvLog
 from minillama.plots import text
 from minillama.plots.colors import BLUE, GREEN, SHADES, ink_on, luminance
 from minillama.plots.curves import loss_curve, save_loss_curve
 from minillama.plots.llama_map import BOXES, PARTS
 from minillama.plots.show import picture
 from minillama.plots.text import drawable, readable
-from minillama.runs import RunLog
+from minillama.runs.folder import RunLog
+from minillama.runs.logs import CsvLog
 
 
 def table(**columns):

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from minillama import runs
-from minillama.events import Finished
-from minillama.recipe import TrainConfig
-from minillama.train import resume, train
+from minillama.runs import folder as runs
+from minillama.training.config import TrainConfig
+from minillama.training.events import Finished
+from minillama.training.loop import resume, train
 
 # The child trains or resumes, and kills itself at a moment: the n-th of those it passes through, or
 # the first whose description matches.
 CHILD = """
 import json, os, re, signal, sys
-from minillama.recipe import TrainConfig
-from minillama.train import resume, train
+from minillama.training.config import TrainConfig
+from minillama.training.loop import resume, train
 
 folder, config, moment = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 passed = 0

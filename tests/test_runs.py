@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from minillama import disk, lock, runs
-from minillama.csvlog import CsvLog
-from minillama.lock import locked
+from minillama.runs import folder as runs
+from minillama.runs import lock
+from minillama.runs.lock import locked
+from minillama.runs.logs import CsvLog
+from minillama.system import files as disk
 
 
 def text(content):

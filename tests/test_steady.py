@@ -32,9 +32,9 @@ def count(step):
 """
 # A run as the command makes it, with validations, samples and checkpoints.
 TRAINING = """
-from minillama.events import Step
-from minillama.recipe import TrainConfig
-from minillama.train import train
+from minillama.training.events import Step
+from minillama.training.config import TrainConfig
+from minillama.training.loop import train
 
 config = TrainConfig(
     corpus=text, tokenizer="char", preset="tiny", steps=steps, batch_size=1, seq_len=8,
@@ -48,7 +48,7 @@ for event in train(config, folder):
 WRITING = """
 from itertools import count as numbers
 from minillama import ModelConfig, generate, generate_batch
-from minillama.checkpoints import new_model
+from minillama.training.checkpoint import new_model
 from minillama.tokenizer import Tokenizer
 
 with open(text, encoding="utf-8") as file:

@@ -12,12 +12,16 @@ import pytest
 import torch
 
 import minillama
-from minillama import corpora, plan, runs
-from minillama.assets import asset_path
-from minillama.checkpoints import save_batches
 from minillama.config import ModelConfig
-from minillama.corpora import open_corpus
-from minillama.events import (
+from minillama.model import Llama
+from minillama.runs import folder as runs
+from minillama.system.assets import asset_path
+from minillama.training import corpus as corpora
+from minillama.training import setup
+from minillama.training.checkpoint import save_batches
+from minillama.training.config import TrainConfig, draft
+from minillama.training.corpus import open_corpus
+from minillama.training.events import (
     Finished,
     Interrupted,
     Preparing,
@@ -27,10 +31,9 @@ from minillama.events import (
     Step,
     Validated,
 )
-from minillama.learn import Diverged, new_training, take_step, validate
-from minillama.model import Llama
-from minillama.recipe import TrainConfig, draft
-from minillama.train import kept_steps, resume, train
+from minillama.training.loop import kept_steps, resume, train
+from minillama.training.step import Diverged, new_training, take_step
+from minillama.training.validate import validate
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +215,7 @@ def test_toytown_knows_its_floor(tmp_path, monkeypatch):
 def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
     """With 0.4 seconds a step, 1 second a validation with samples, and a clock of our own."""
     clock = [1000.0]
-    monkeypatch.setattr(plan.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(setup.time, "perf_counter", lambda: clock[0])
 
     def takes(seconds, result=None):
         def work(*_, **__):
@@ -221,18 +224,18 @@ def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
 
         return work
 
-    monkeypatch.setattr(plan, "take_step", takes(0.4))
-    monkeypatch.setattr(plan, "validate", takes(0.7))
-    monkeypatch.setattr(plan, "write_samples", takes(0.3, []))
+    monkeypatch.setattr(setup, "take_step", takes(0.4))
+    monkeypatch.setattr(setup, "validate", takes(0.7))
+    monkeypatch.setattr(setup, "write_samples", takes(0.3, []))
     corpus, _ = open_corpus(draft(asked(text_file)))
     model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
     config = asked(text_file, steps=None, minutes=2.0)
-    decided = plan.decide(config, model, corpus, seconds_per_token=0.0, began=995.0)
+    decided = setup.decide(config, model, corpus, seconds_per_token=0.0, began=995.0)
     # 5 s had gone, 3 timed steps take 1.2 s, one look 1 s, and 9 looks and a final one are to come
     assert decided.steps == int((120 - 5 - 3 * 0.4 - 1 - (9 + 4) * 1) / 0.4)
     assert decided.every == math.ceil(decided.steps / 10)
     # data that takes as long to make as to train on halves the steps
-    slow = plan.decide(config, model, corpus, 0.4 / (4 * 32), began=clock[0])
+    slow = setup.decide(config, model, corpus, 0.4 / (4 * 32), began=clock[0])
     assert slow.steps == pytest.approx((120 - 1.2 - 1 - 13) / 0.8, abs=1)
 
 
@@ -271,16 +274,16 @@ def validated(model, text_file):
 
 
 def test_the_warm_up_suits_short_and_long_runs():
-    warmups = {steps: plan.warmup_for(steps) for steps in (1, 100, 800, 3000, 50_000)}
+    warmups = {steps: setup.warmup_for(steps) for steps in (1, 100, 800, 3000, 50_000)}
     assert warmups == {1: 0, 100: 25, 800: 200, 3000: 300, 50_000: 1000}
 
 
 def test_long_runs_save_often_enough(text_file, monkeypatch):
-    monkeypatch.setattr(plan, "seconds_for", lambda work, repeats=2: 1.0)
+    monkeypatch.setattr(setup, "seconds_for", lambda work, repeats=2: 1.0)
     corpus, _ = open_corpus(draft(asked(text_file)))
     model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
-    decided = plan.decide(asked(text_file, steps=None, minutes=120.0), model, corpus, 0.0, 0.0)
-    assert decided.every * 1.0 <= plan.LONGEST_WAIT
+    decided = setup.decide(asked(text_file, steps=None, minutes=120.0), model, corpus, 0.0, 0.0)
+    assert decided.every * 1.0 <= setup.LONGEST_WAIT
 
 
 def test_a_diverging_run_stops_with_its_last_good_checkpoint(text_file, tmp_path, monkeypatch):
@@ -290,7 +293,7 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(text_file, tmp_path
                 training.model.norm.weight.fill_(math.inf)
         return take_step(training, batches, plan)
 
-    monkeypatch.setattr("minillama.train.take_step", poisoned)
+    monkeypatch.setattr("minillama.training.loop.take_step", poisoned)
     says = r"diverged at step 8: the loss is nan.* --lr below 0\.006, --warmup above 3, since"
     with pytest.raises(Diverged, match=says) as caught:
         list(train(asked(text_file, every=5), tmp_path / "run"))
@@ -318,7 +321,7 @@ def test_the_batch_that_diverged_is_saved(text_file, tmp_path, monkeypatch, accu
                 training.model.norm.weight.fill_(math.nan)
         return take_step(training, batches, plan)
 
-    monkeypatch.setattr("minillama.train.take_step", poisoned)
+    monkeypatch.setattr("minillama.training.loop.take_step", poisoned)
     with pytest.raises(Diverged, match="or --dtype float32"):
         list(train(asked(text_file, dtype="bfloat16", accumulate=accumulate), tmp_path / "run"))
     with np.load(tmp_path / "run" / "diverged-step-000003.npz") as arrays:
@@ -349,7 +352,7 @@ def overflowing_at(step):
 
 def test_weights_that_are_no_numbers_are_no_checkpoint(text_file, tmp_path, monkeypatch):
     """The loss of a step is finite, and what the optimiser then makes of the weights is not."""
-    monkeypatch.setattr("minillama.train.take_step", overflowing_at(10))
+    monkeypatch.setattr("minillama.training.loop.take_step", overflowing_at(10))
     with pytest.raises(
         Diverged, match=r"at step 10: norm\.weight is not finite; start another run"
     ):
@@ -361,13 +364,13 @@ def test_a_trial_step_that_diverges_is_told_what_to_try(text_file, tmp_path, mon
     def diverges(*arguments):
         raise Diverged("training diverged at step 1: the loss is nan")
 
-    monkeypatch.setattr("minillama.plan.take_step", diverges)
+    monkeypatch.setattr("minillama.training.setup.take_step", diverges)
     with pytest.raises(Diverged, match="the loss is nan; start another run with --lr below"):
         list(train(asked(text_file, steps=None, minutes=0.1), tmp_path / "run"))
 
 
 def test_stopping_saves_no_weights_that_are_no_numbers(text_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("minillama.train.take_step", overflowing_at(8))
+    monkeypatch.setattr("minillama.training.loop.take_step", overflowing_at(8))
     running = train(asked(text_file, every=5), tmp_path / "run")
     while not (isinstance(event := next(running), Step) and event.step == 8):
         pass
@@ -384,7 +387,7 @@ def test_a_run_that_ends_in_no_number_has_not_finished(text_file, tmp_path, monk
                 training.model.norm.weight.fill_(1e38)
         return result
 
-    monkeypatch.setattr("minillama.train.take_step", overflows)
+    monkeypatch.setattr("minillama.training.loop.take_step", overflows)
     events = []
     with pytest.raises(Diverged, match="by step 12: the validation loss is"):
         for event in train(asked(text_file, lr=1.0), tmp_path / "run"):
@@ -433,7 +436,7 @@ def test_a_folder_that_holds_something_is_refused(text_file, tmp_path):
 
 @pytest.mark.parametrize("changes", [{"batch_size": 2**20}, {"preset": "llama-65b"}])
 def test_more_than_this_machine_can_hold_is_refused(text_file, tmp_path, monkeypatch, changes):
-    monkeypatch.setattr(plan, "memory_bytes", lambda: 2**33)
+    monkeypatch.setattr(setup, "memory_bytes", lambda: 2**33)
     with pytest.raises(ValueError, match=r"GiB of memory at least, .* this machine has 8 GiB"):
         list(train(asked(text_file, **changes), tmp_path / "run"))
     assert not (tmp_path / "run").exists()
@@ -479,7 +482,7 @@ def test_ctrl_c_in_the_middle_of_a_step_saves_after_it(text_file, tmp_path, monk
             signal.raise_signal(signal.SIGINT)
         return take_step(training, batches, plan)
 
-    monkeypatch.setattr("minillama.train.take_step", interrupted)
+    monkeypatch.setattr("minillama.training.loop.take_step", interrupted)
     events = list(train(asked(text_file, every=5), tmp_path / "run"))
     assert events[-1] == Interrupted(7, tmp_path / "run")
     assert len(runs.read_log(tmp_path / "run").training) == 7
@@ -496,7 +499,7 @@ def test_ctrl_c_before_the_first_step_can_be_resumed(text_file, tmp_path, monkey
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minillama.prepare.decide", interrupted)
+    monkeypatch.setattr("minillama.training.setup.decide", interrupted)
     assert list(train(asked(text_file), tmp_path / "run"))[-1] == Interrupted(0, tmp_path / "run")
     monkeypatch.undo()
     assert isinstance(list(resume(tmp_path / "run"))[-1], Finished)

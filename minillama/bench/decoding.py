@@ -12,13 +12,13 @@ from minillama.bench.limits import Limits
 from minillama.bench.peers import have_peers, their_greedy, their_model
 from minillama.bench.shapes import Shape, matmul_parameters
 from minillama.bench.turns import Ratio, Work, faster, in_turns
-from minillama.checkpoints import new_model
-from minillama.compiled import compile_decoding
 from minillama.config import ModelConfig
-from minillama.fused import fuse_decoding
-from minillama.machine import threads_for, using_threads
+from minillama.inference.compiled import compile_decoding
+from minillama.inference.fused import fuse_decoding
 from minillama.model import Llama
 from minillama.sampling import generate, generate_batch
+from minillama.system.machine import threads_for, using_threads
+from minillama.training.checkpoint import new_model
 
 THEIRS = "transformers"
 EAGER = "minillama"

@@ -16,7 +16,7 @@ from minillama.bench.same_loss import same_loss
 from minillama.bench.shapes import Shape, matmul_parameters, random_batch, shapes
 from minillama.bench.starting import first_token
 from minillama.bench.training import settings, training_speed
-from minillama.compiled import check_compiler
+from minillama.inference.compiled import check_compiler
 
 PARTS = ("training", "decoding", "start", "memory", "lessons")
 LARGE, SMALL = "A", "B"  # of the shapes; the first is also the one that writes

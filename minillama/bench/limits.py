@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from minillama.bench.turns import least_seconds
-from minillama.machine import memory_bytes, usable_cpus, using_threads
+from minillama.system.machine import memory_bytes, usable_cpus, using_threads
 
 SQUARE = (1024, 1024, 1024)  # large enough to be limited by arithmetic alone
 COPIED = 2**28  # bytes, more than any cache of a processor for laptops

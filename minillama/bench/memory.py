@@ -66,9 +66,9 @@ def measure(what: str, shape: str, rows: int, threads: int, dtype: str) -> PeakM
     """Do the work in this process, and look at its peak before and after."""
     from minillama.bench.shapes import shapes
     from minillama.bench.training import our_step
-    from minillama.checkpoints import new_model
-    from minillama.machine import keep_memory, using_threads
     from minillama.sampling import generate_batch
+    from minillama.system.machine import keep_memory, using_threads
+    from minillama.training.checkpoint import new_model
 
     chosen, imported = shapes()[shape], peak_mib()
     with using_threads(threads):

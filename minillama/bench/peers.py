@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from minillama.data import IGNORED, Batch
-from minillama.machine import precision
 from minillama.model import Llama
+from minillama.system.machine import precision
 
 
 def have_peers() -> bool:

@@ -6,10 +6,10 @@ import torch
 
 from minillama.bench.peers import standard_loop, their_model
 from minillama.bench.shapes import Shape
-from minillama.checkpoints import new_model
 from minillama.data import IGNORED, Batch
-from minillama.learn import new_training, take_step
-from minillama.machine import using_threads
+from minillama.system.machine import using_threads
+from minillama.training.checkpoint import new_model
+from minillama.training.step import new_training, take_step
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from minillama.assets import asset_path
 from minillama.config import ModelConfig
 from minillama.data import Batch, PackedBatches, documents_from_texts
-from minillama.recipe import RECIPES, Plan, TrainConfig, draft
+from minillama.system.assets import asset_path
 from minillama.tokenizer import Tokenizer
+from minillama.training.config import RECIPES, Plan, TrainConfig, draft
 
 STORIES = 400  # enough to fill a batch of any preset
 

@@ -13,11 +13,11 @@ from minillama.bench.limits import Limits
 from minillama.bench.peers import have_peers, standard_loop, their_model
 from minillama.bench.shapes import Shape, training_flops
 from minillama.bench.turns import Ratio, Work, faster, in_turns
-from minillama.checkpoints import new_model
 from minillama.data import IGNORED, Batch
-from minillama.learn import new_training, take_step
-from minillama.machine import fastest, keep_memory, using_threads
-from minillama.recipe import Plan
+from minillama.system.machine import fastest, keep_memory, using_threads
+from minillama.training.checkpoint import new_model
+from minillama.training.config import Plan
+from minillama.training.step import new_training, take_step
 
 OURS = "minillama"
 AS_TRAINED = "minillama train"  # with the optimiser that it takes by default

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
 
     from minillama.bench.jobs import PARTS, Bench
     from minillama.bench.words import as_text
-    from minillama.disk import write_json, writing
+    from minillama.system.files import write_json, writing
 
     bench = Bench(args.parts or PARTS, args.quick, args.threads)
     if args.json:  # before minutes of work, see whether its result can be kept

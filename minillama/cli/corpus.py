@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import stdev
 from typing import TYPE_CHECKING, Any, TextIO
 
-from minillama.disk import PARTIAL, remove, writing
+from minillama.system.files import PARTIAL, remove, writing
 
 if TYPE_CHECKING:
     from minillama.toytown import Story

@@ -57,8 +57,9 @@ def run(args: argparse.Namespace) -> None:
 
 def on_file(model: "Llama", tokenizer: "Tokenizer", path: str) -> str:
     """The loss on a text, in windows of the model's context that each start afresh."""
-    from minillama.data import Documents, read_text
-    from minillama.evaluate import bits_per_byte, document_losses
+    from minillama.data import Documents
+    from minillama.evaluate.losses import bits_per_byte, document_losses
+    from minillama.system.files import read_text
 
     text = read_text(path)
     ids, length = tokenizer.encode(text), model.config.max_seq_len
@@ -75,7 +76,7 @@ def on_toytown(model: "Llama", tokenizer: "Tokenizer", n: int, split: str, seed:
     """The loss on new stories, in turn English and Chinese, against their exact probability."""
     from minillama import toytown
     from minillama.data import documents_from_texts
-    from minillama.evaluate import document_losses
+    from minillama.evaluate.losses import document_losses
 
     stories = [toytown.story(i, ("en", "zh")[i % 2], split) for i in range(seed, seed + n)]
     documents = documents_from_texts((story.text for story in stories), tokenizer)
@@ -98,7 +99,7 @@ def of_samples(
     from tqdm import tqdm
 
     from minillama import toytown
-    from minillama.fused import fuse_decoding
+    from minillama.inference.fused import fuse_decoding
 
     fuse_decoding(model)
     texts: list[str] = []

@@ -68,7 +68,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the samples."""
     import minillama
-    from minillama.fused import fuse_decoding
+    from minillama.inference.fused import fuse_decoding
 
     if args.samples < 1:
         raise ValueError(f"--samples must be at least 1, not {args.samples}")
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("--stop needs a text, not an empty one")
     model, tokenizer = minillama.load(args.model)
     if args.compile:
-        from minillama.compiled import compile_decoding
+        from minillama.inference.compiled import compile_decoding
 
         compile_decoding(model)
     else:

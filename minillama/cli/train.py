@@ -1,4 +1,4 @@
-"""`minillama train`: draws what `minillama.train` does, as bars, samples and a summary."""
+"""`minillama train`: draws what `minillama.training.loop` does, as bars, samples and a summary."""
 
 import argparse
 from collections.abc import Generator
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minillama.cli.shared import clock, command
-from minillama.control import CONTROL
+from minillama.runs.control import CONTROL
 
 if TYPE_CHECKING:
-    from minillama.events import Event, Finished, Paused, Started, Step, Validated
+    from minillama.training.events import Event, Finished, Paused, Started, Step, Validated
 
 RUNS = Path("runs")
 BAR = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt}{postfix}"
@@ -69,8 +69,8 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 130 where Ctrl-C stopped it."""
-    from minillama.recipe import TrainConfig
-    from minillama.train import resume, train
+    from minillama.training.config import TrainConfig
+    from minillama.training.loop import resume, train
 
     options = {name: value for name, value in vars(args).items() if name != "run"}
     resumed = options.pop("resume", None)
@@ -106,7 +106,7 @@ def show(events: "Generator[Event]", folder: Path) -> int:
     """Draw the events of a training until it ends; 130 where Ctrl-C stopped it."""
     from tqdm import tqdm
 
-    from minillama import events as say
+    from minillama.training import events as say
 
     bar, preparing = tqdm(disable=True), ""
     try:

@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from minillama.assets import PACKAGE
 from minillama.course.carrying import carry, format_package
 from minillama.course.lessons import choose_lessons
 from minillama.course.notebooks import LessonError, execute, write_notebook
 from minillama.course.pictures import write_picture
+from minillama.system.assets import PACKAGE
 
 
 def build_parser() -> argparse.ArgumentParser:

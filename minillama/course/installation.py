@@ -9,11 +9,11 @@ import torch
 
 import minillama
 from minillama.data import PackedBatches, documents_from_texts
-from minillama.learn import new_training, take_step
-from minillama.machine import seconds_for, usable_cpus
 from minillama.model import Llama
-from minillama.recipe import TrainConfig, draft
+from minillama.system.machine import seconds_for, usable_cpus
 from minillama.toytown import judge, story
+from minillama.training.config import TrainConfig, draft
+from minillama.training.step import new_training, take_step
 
 NEEDED = ("torch", "jupyterlab", "ipywidgets", "matplotlib")
 MINUTES = 5

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from minillama.assets import PACKAGE
 from minillama.course.definitions import Definition, definitions
+from minillama.system.assets import PACKAGE
 
 # An installed package carries the lessons inside; in a clone they stand beside the package.
 ROOTS = (PACKAGE / "notebooks", PACKAGE.parent / "notebooks")

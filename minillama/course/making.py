@@ -14,7 +14,7 @@ from minillama.course.checks import CHECKS
 from minillama.course.definitions import definitions, replace_definition
 from minillama.course.lessons import BUILD, TAUGHT, Lesson, choose_lessons
 from minillama.course.splicing import PACKAGE, UNBUILT, mark, own_imports
-from minillama.disk import write_text, writing
+from minillama.system.files import write_text, writing
 
 INIT = '''\
 """Your own minillama, which becomes yours piece by piece as you work through the lessons.

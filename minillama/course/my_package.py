@@ -16,7 +16,7 @@ from typing import Any
 from minillama.course.lessons import TAUGHT
 from minillama.course.probing import Complaint, raised
 from minillama.course.splicing import PACKAGE, Part, imports, parts
-from minillama.runs import write_atomically
+from minillama.runs.folder import write_atomically
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbclient.output_widget import OutputWidget
 from nbformat import NotebookNode
 
-from minillama.runs import write_atomically
+from minillama.runs.folder import write_atomically
 
 CELL_SECONDS = 300.0  # a lesson's limit is far below; this ends a cell that hangs
 WIDGET = "application/vnd.jupyter.widget-view+json"

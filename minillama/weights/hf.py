@@ -11,14 +11,9 @@ from typing import Any
 import torch
 
 from minillama.model import Llama
-from minillama.weights.folder import (
-    build_model,
-    read_json,
-    whole_folder,
-    write_json,
-    write_tensors,
-)
+from minillama.weights.build import build_model
 from minillama.weights.hf_config import MODEL_TYPE, config_from_hf, config_to_hf
+from minillama.weights.tensors import read_json, whole_folder, write_json, write_tensors
 
 __all__ = ["MODEL_TYPE", "load", "save", "their_name"]
 

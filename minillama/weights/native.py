@@ -7,7 +7,8 @@ import torch
 
 from minillama.config import ModelConfig
 from minillama.model import Llama
-from minillama.weights.folder import build_model, whole_folder, write_json, write_tensors
+from minillama.weights.build import build_model
+from minillama.weights.tensors import whole_folder, write_json, write_tensors
 
 MODEL_TYPE = "minillama"  # in config.json, by which the format is told from others
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from minillama import control
-from minillama.background import launch
-from minillama.recipe import TrainConfig
-from minillama.watch import UNDER_WAY, Look, look
+from minillama.runs import control
+from minillama.runs.status import UNDER_WAY, Look, look
+from minillama.training.config import TrainConfig
+from minillama.training.launch import launch
 from minillama.widgets.run_view import RunView
 from minillama.widgets.still import Data, Metadata, WithStill
 

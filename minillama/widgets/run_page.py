@@ -3,8 +3,8 @@
 from html import escape
 from pathlib import Path
 
-from minillama.runs import Sample, latest_checkpoint, step_of
-from minillama.watch import Look
+from minillama.runs.folder import Sample, latest_checkpoint, step_of
+from minillama.runs.status import Look
 
 QUIET = "opacity: .65; font-size: 12px"
 COLORS = {"training": "#009E73", "finished": "#0072B2", "paused": "#E69F00", "failed": "#D55E00"}

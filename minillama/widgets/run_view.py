@@ -11,8 +11,8 @@ import ipywidgets
 
 from minillama.plots.show import picture
 from minillama.plots.training import run_panels
-from minillama.runs import Sample, read_samples
-from minillama.watch import Look
+from minillama.runs.folder import Sample, read_samples
+from minillama.runs.status import Look
 from minillama.widgets import run_page
 from minillama.widgets.still import Data, Metadata
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from minillama.disk import write_atomically, write_text, writing
+from minillama.system.files import write_atomically, write_text, writing
 
 STEP = re.compile(r'(?:\{"step": )?([0-9]{1,18}),')  # how a line of either kind begins
 

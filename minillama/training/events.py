@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minillama.config import ModelConfig
-from minillama.recipe import Plan
+from minillama.training.config import Plan
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Paused:
     """Somebody asked the run to wait: a checkpoint is saved, and it goes on when they say so."""
 
     step: int
-    folder: Path  # the run folder; `minillama.control.go_on(folder)` lets it go on
+    folder: Path  # the run folder; `minillama.runs.control.go_on(folder)` lets it go on
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One step of learning, and two ways to see what was learnt: a loss on unseen text, and samples."""
+"""One step of learning: the loss of a batch, its gradient, and the change of the weights."""
 
 import math
 from dataclasses import dataclass
@@ -6,17 +6,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from minillama.corpora import QUICK_DOCUMENTS, Corpus
-from minillama.data import IGNORED, Batch, Documents
-from minillama.evaluate import bits_per_byte, document_losses
-from minillama.events import Validated
-from minillama.machine import precision
+from minillama.data import IGNORED, Batch
 from minillama.model import Llama
 from minillama.optim import adamw, learning_rate, muon
-from minillama.recipe import Plan
-from minillama.sampling import continuations
-
-SAMPLE_TOKENS = 256  # room for any story of the usual length
+from minillama.system.machine import precision
+from minillama.training.config import Plan
 
 
 class Diverged(ValueError):
@@ -87,51 +81,3 @@ def new_training(model: Llama, plan: Plan) -> Training:
     if plan.optimizer == "muon":
         return Training(model, muon(model, lr=plan.lr, weight_decay=plan.weight_decay))
     return Training(model, [adamw(model, lr=plan.lr, weight_decay=plan.weight_decay)])
-
-
-def validate(training: Training, corpus: Corpus, final: bool = False) -> Validated:
-    """The loss on documents never trained on: a fixed few along the way, all at the end.
-
-    The floor is that of the very same documents, so the luck of the draw cancels in the difference.
-    Raises Diverged where the loss is no number any more.
-    """
-    n = len(corpus.validation) if final else min(QUICK_DOCUMENTS, len(corpus.validation))
-    offsets = corpus.validation.offsets[: n + 1]
-    documents = Documents(corpus.validation.tokens[: offsets[-1]], offsets)
-    nats = float(document_losses(training.model, documents).sum())
-    n_targets = int((documents.lengths - 1).sum())
-    if not math.isfinite(nats):
-        raise Diverged(f"training diverged by step {training.step}: the validation loss is {nats}")
-    floor = float(corpus.scores.source_nats[:n].sum())
-    known = not math.isnan(floor)
-    return Validated(
-        step=training.step,
-        tokens=training.tokens,
-        seconds=training.seconds,
-        documents=n,
-        loss=nats / n_targets,
-        floor=floor / n_targets if known else None,
-        nats_per_document=nats / n,
-        floor_per_document=floor / n if known else None,
-        excess=(nats - floor) / n if known else None,
-        ratio=nats / floor if known else None,
-        nats_per_character=nats / float(corpus.scores.characters[:n].sum()),
-        bits_per_byte=bits_per_byte(nats, int(corpus.scores.n_bytes[:n].sum())),
-    )
-
-
-def write_samples(training: Training, corpus: Corpus) -> list[tuple[str, str]]:
-    """What the model makes of the corpus's prompts: pairs of prompt and whole text."""
-    added = continuations(
-        training.model,
-        corpus.prompts,
-        max_new_tokens=SAMPLE_TOKENS,
-        temperature=0.8,
-        stop={corpus.tokenizer.eos_id},
-        seed=training.step,
-    )
-    decode = corpus.tokenizer.decode
-    return [
-        (decode(prompt), decode([*prompt, *more]))
-        for prompt, more in zip(corpus.prompts, added, strict=True)
-    ]

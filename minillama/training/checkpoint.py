@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from minillama import runs
 from minillama.config import ModelConfig
 from minillama.data import Batch
-from minillama.disk import read_json, write_atomically, write_json, writing
-from minillama.fields import check_types
-from minillama.learn import Training, check_weights, new_training
 from minillama.model import Llama
-from minillama.optim import load_optimizers, save_optimizers
-from minillama.recipe import Plan
+from minillama.runs.folder import latest_checkpoint, save_checkpoint, step_of
+from minillama.system.fields import check_types
+from minillama.system.files import read_json, write_atomically, write_json, writing
 from minillama.tokenizer import Tokenizer
+from minillama.training.config import Plan
+from minillama.training.optimizer_file import load_optimizers, save_optimizers
+from minillama.training.step import Training, check_weights, new_training
 from minillama.weights import load_model
 
 
@@ -54,7 +54,7 @@ def save(folder: Path, training: Training, tokenizer: Tokenizer) -> Path:
         state = State(training.step, training.tokens, training.seconds)
         write_json(path / "state.json", asdict(state))
 
-    return runs.save_checkpoint(folder, training.step, write)
+    return save_checkpoint(folder, training.step, write)
 
 
 def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
@@ -64,7 +64,7 @@ def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
     Raises FileNotFoundError or ValueError for a checkpoint that is damaged or of another run.
     """
     training = new_training(new_model(shape, plan.seed), plan)
-    checkpoint = runs.latest_checkpoint(folder)
+    checkpoint = latest_checkpoint(folder)
     if checkpoint is None and plan.init_from is not None:
         training.model.load_state_dict(load_model(plan.init_from).state_dict())
     if checkpoint is not None:
@@ -85,7 +85,7 @@ def read_state(checkpoint: Path) -> State:
     """What state.json of a checkpoint says; raises ValueError where that cannot be so."""
     path = checkpoint / "state.json"
     state = State(**check_types(State, read_json(path), f"{path}: "))
-    if state.step != runs.step_of(checkpoint) or state.tokens < 0:
+    if state.step != step_of(checkpoint) or state.tokens < 0:
         raise ValueError(f"{path} is damaged: it is not of this checkpoint")
     if not 0 <= state.seconds < math.inf:
         raise ValueError(f"{path} is damaged: seconds is {state.seconds}")

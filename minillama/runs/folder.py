@@ -11,7 +11,7 @@ checkpoints/latest     the name of the newest complete checkpoint
 kept/step-...          small bfloat16 models kept for looking back
 diverged-step-....npz  the batch at which training came to numbers that are none
 lock                   held, by the operating system, while somebody trains here
-status.json, control   what the run does, and what it is asked to do (see minillama.control)
+status.json, control   what the run does, and what it is asked to do (see minillama.runs.control)
 output.txt             what a training in the background printed
 """
 
@@ -29,8 +29,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minillama.control import CONTROL, STATUS
-from minillama.disk import (
+from minillama.runs.control import CONTROL, STATUS
+from minillama.runs.lock import LOCK
+from minillama.system.files import (
     PARTIAL,
     read_json,
     remove,
@@ -38,7 +39,6 @@ from minillama.disk import (
     write_text,
     writing,
 )
-from minillama.lock import LOCK
 
 CHECKPOINTS_KEPT = 2
 OUTPUT = "output.txt"

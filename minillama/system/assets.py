@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 # An installed package carries its assets inside; in a clone they stand beside the package.
 ROOTS = (PACKAGE / "assets", PACKAGE.parent / "assets")
 

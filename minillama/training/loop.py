@@ -10,13 +10,17 @@ from contextlib import closing, suppress
 from dataclasses import fields
 from pathlib import Path
 
-from minillama import control, runs
-from minillama.checkpoints import keep, publish, restore, save, save_batches
-from minillama.corpora import Corpus
-from minillama.csvlog import CsvLog, JsonLog
 from minillama.data import Batch
-from minillama.disk import WriteError, write_json, writing
-from minillama.events import (
+from minillama.runs import control
+from minillama.runs.folder import check_free, clean, latest_checkpoint, step_of, uninterrupted
+from minillama.runs.lock import locked
+from minillama.runs.logs import CsvLog, JsonLog
+from minillama.system.files import WriteError, write_json, writing
+from minillama.system.machine import keep_memory, using_threads
+from minillama.training.checkpoint import keep, publish, restore, save, save_batches
+from minillama.training.config import Plan, TrainConfig
+from minillama.training.corpus import Corpus
+from minillama.training.events import (
     Event,
     Finished,
     Interrupted,
@@ -28,11 +32,9 @@ from minillama.events import (
     Step,
     Validated,
 )
-from minillama.learn import Diverged, Training, take_step, validate, write_samples
-from minillama.lock import locked
-from minillama.machine import keep_memory, using_threads
-from minillama.prepare import Opened, advising, open_asked, prepare
-from minillama.recipe import Plan, TrainConfig
+from minillama.training.setup import Opened, advising, open_asked, prepare
+from minillama.training.step import Diverged, Training, take_step
+from minillama.training.validate import validate, write_samples
 
 LOG = ("step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second")
 VALIDATION_LOG = tuple(field.name for field in fields(Validated))
@@ -42,7 +44,7 @@ SAMPLES = tuple(field.name for field in fields(Sampled))
 def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, None]:
     """Train a model as the config says, in a new run folder; yields what happens.
 
-    `minillama.control` lets it wait, go on or stop, from any process.
+    `minillama.runs.control` lets it wait, go on or stop, from any process.
     The run can be resumed whatever ends it: Ctrl-C (the last event then is `Interrupted`), closing
     this generator, kill -9. Once it has finished, its folder is a model folder too.
     Raises ValueError or an OSError, in one sentence, for input that cannot be used, Diverged (a
@@ -51,7 +53,7 @@ def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, Non
     """
     began = time.perf_counter()
     folder = Path(folder)
-    runs.check_free(folder)
+    check_free(folder)
     if config.minutes is not None and config.steps is not None:
         raise ValueError("give minutes or steps, not both")
     yield Preparing("reading the corpus", 0, 1)
@@ -59,7 +61,7 @@ def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, Non
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        runs.check_free(folder)  # again: another training may have come first in the meantime
+        check_free(folder)  # again: another training may have come first in the meantime
         write_json(folder / "run.json", {"asked": config.to_dict()})
         yield from _run(folder, opened, began)
 
@@ -81,11 +83,11 @@ def _run(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
     try:
         yield from _saying_how_it_ends(folder, _sitting(folder, opened, began))
     except WriteError as error:
-        checkpoint = runs.latest_checkpoint(folder)
+        checkpoint = latest_checkpoint(folder)
         if checkpoint is None:
             left = "no checkpoint was saved yet, and --resume begins again"
         else:
-            step = runs.step_of(checkpoint)
+            step = step_of(checkpoint)
             left = f"the checkpoint of step {step} is whole, and --resume goes on from there"
         raise WriteError(f"{error}; {left} once that is mended") from error
 
@@ -93,7 +95,7 @@ def _run(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
 def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
     control.go_on(folder)  # what was asked of an earlier sitting is not asked of this one
     control.say(folder, "starting")
-    runs.clean(folder)
+    clean(folder)
     keep_memory()
     training = None
     try:
@@ -146,7 +148,7 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
             if control.asked(folder):
                 started += yield from _do_as_asked(folder, training, corpus)
 
-            with runs.uninterrupted():
+            with uninterrupted():
                 before, tokens = time.perf_counter(), training.tokens
                 n = step * plan.accumulate
                 batch = [batches.batch(n + k) for k in range(plan.accumulate)]

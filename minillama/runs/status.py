@@ -1,5 +1,6 @@
 """What a run folder says of its run, for those who watch from outside: one cheap look at it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
@@ -7,13 +8,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from minillama import control, runs
-from minillama.background import complaint, just_launched
-from minillama.lock import is_locked
+from minillama.runs import control
+from minillama.runs.folder import OUTPUT, read_run
+from minillama.runs.lock import is_locked
 
 TAIL = 8192  # bytes of a log that are read: a few dozen rows
 SMOOTHED = 20  # steps over which the training loss and the speed are averaged
 UNDER_WAY = ("starting", "training", "paused")
+YOUNG = 60.0  # seconds after which a start that nobody hears of has come to nothing
+ERROR = "minillama: error: "  # how the command says what was wrong
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def _progress(folder: Path, status: Mapping[str, Any]) -> dict[str, Any]:
 
 def _steps(folder: Path) -> int | None:
     try:
-        steps = runs.read_run(folder).get("plan", {}).get("steps")
+        steps = read_run(folder).get("plan", {}).get("steps")
     except (OSError, ValueError):
         return None
     return steps if isinstance(steps, int) and steps > 0 else None
@@ -130,3 +133,26 @@ def _tail(path: Path, columns: tuple[str, ...]) -> list[dict[str, float]]:
         if all(isfinite(row.get(name, nan)) for name in columns):
             rows.append(row)
     return rows
+
+
+def complaint(folder: Path) -> str:
+    """The sentence in which a training in the background said why it could not go on, or ""."""
+    try:
+        with (folder / OUTPUT).open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - 4000))
+            printed = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    last = printed.strip().rpartition("\n")[2].strip()
+    if last.startswith(ERROR):
+        return last.removeprefix(ERROR)
+    return last if "Traceback" in printed else ""
+
+
+def just_launched(folder: Path) -> bool:
+    """Whether a training was started here a moment ago, and has not come to say anything yet."""
+    try:
+        age = time.time() - (folder / OUTPUT).stat().st_mtime
+    except OSError:
+        return False
+    return age < YOUNG and not complaint(folder) and not control.said(folder)

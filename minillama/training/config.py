@@ -6,8 +6,8 @@ from reprlib import repr as short_repr
 from typing import Any, TypeVar
 
 from minillama.config import ModelConfig
-from minillama.fields import check_types
-from minillama.machine import DTYPES
+from minillama.system.fields import check_types
+from minillama.system.machine import DTYPES
 
 DEFAULT_MINUTES = 5.0
 
@@ -16,7 +16,7 @@ T = TypeVar("T", bound="TrainConfig")
 # What suits each preset, by trial on ToyTown. A batch counts rows of seq_len tokens. In the minutes
 # that a small model trains here, many steps are worth more than exact gradients: after 1.2 million
 # tokens "small" stood at 1.33 nats a token with batches of 8 rows, 1.52 with 16 and 2.33 with 32.
-# The learning rates are high and need the long warm-up that minillama.plan gives them; with that,
+# The learning rates are high and need the long warm-up of training.setup; with that,
 # 5e-3 brought "small" to 1.16. Muon's steps take an eighth longer than AdamW's ("small"; a fifth,
 # "toytown") and are worth it: after 600 steps "small" was at 1.63 times the floor, and 1.75 with
 # AdamW; "toytown", after 1,500 steps, at 1.23 and 1.29. At twice the rate it learnt more slowly.

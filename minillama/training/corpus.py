@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Integer
 
-from minillama.arrays import read_arrays
-from minillama.assets import asset_path
-from minillama.data import Batch, Documents, PackedBatches, WindowBatches, read_text
-from minillama.disk import write_atomically
-from minillama.recipe import Plan
+from minillama.data import Batch, Documents, PackedBatches, WindowBatches
+from minillama.system.assets import asset_path
+from minillama.system.files import read_text, write_atomically
+from minillama.system.npz import read_arrays
 from minillama.tokenizer import Tokenizer
+from minillama.training.config import Plan
 from minillama.weights import find_model
 
 TOYTOWN = "toytown"

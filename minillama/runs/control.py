@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from minillama.disk import read_json, write_json, write_text, writing
+from minillama.system.files import read_json, write_json, write_text, writing
 
 CONTROL, STATUS = "control", "status.json"
 LOOK = 0.1  # seconds from one look of a run that waits to the next

@@ -79,6 +79,31 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 text file, without byte-order mark and with newlines as line ends.
+
+    Raises FileNotFoundError or IsADirectoryError where there is no file, and ValueError for one
+    that is empty, binary or not UTF-8.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a text file")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}")
+    content = path.read_bytes()
+    if b"\0" in content:
+        raise ValueError(f"{path} is not a text file: there are zero bytes in it")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 text, as its byte {error.start} shows: save it as UTF-8"
+        ) from None
+    if not text.strip():
+        raise ValueError(f"{path} is empty: there is no text in it")
+    return text.replace("\r\n", "\n")
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder with all that is in it, if it is there."""
     if path.is_dir():

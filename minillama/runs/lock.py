@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minillama.disk import WriteError, writing
+from minillama.system.files import WriteError, writing
 
 LOCK = "lock"
 HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # what systems say of a lock that is taken

@@ -1,0 +1,185 @@
+"""Before the first step: the corpus, the plan and the training data, each made once and kept.
+
+What only a clock can tell (threads, dtype, how many steps the minutes allow) is measured here.
+"""
+
+import math
+import platform
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import minillama
+from minillama.config import ModelConfig
+from minillama.model import Llama
+from minillama.runs import control
+from minillama.runs.folder import read_run
+from minillama.system.files import write_json
+from minillama.system.machine import fastest, memory_bytes, seconds_for, using_threads
+from minillama.training.checkpoint import new_model
+from minillama.training.config import DEFAULT_MINUTES, Plan, TrainConfig, draft
+from minillama.training.corpus import TOYTOWN, Corpus, open_corpus, read_corpus, write_corpus
+from minillama.training.events import Preparing
+from minillama.training.step import Diverged, new_training, take_step
+from minillama.training.validate import validate, write_samples
+from minillama.weights import load_model
+from minillama.weights.build import hollow_model
+
+LOOKS = 10  # how often a run saves, validates and samples on its way, but
+LONGEST_WAIT = 180.0  # not less often than so many seconds
+FINAL_LOOK = 4  # the last validation is on so many times more documents
+
+Opened = tuple[Corpus, float, ModelConfig]  # with the seconds that a token of the corpus takes
+
+
+def open_asked(asked: TrainConfig) -> Opened:
+    """The corpus, the seconds it takes to make a token of it, and the shape of the model for it."""
+    plan = draft(asked)
+    corpus, seconds_per_token = open_corpus(plan)
+    n_pieces = corpus.tokenizer.vocab_size
+    if plan.init_from is None:
+        shape = ModelConfig.preset(plan.preset, vocab_size=n_pieces)
+    else:
+        shape = load_model(plan.init_from).config
+        if shape.vocab_size != n_pieces:
+            raise ValueError(
+                f"the model {plan.init_from} knows {shape.vocab_size} tokens and its tokenizer "
+                f"{n_pieces}: they do not belong together"
+            )
+    if plan.corpus == TOYTOWN:  # whole stories; the preset has room for them unless in characters
+        longest = max(shape.max_seq_len, plan.seq_len, int(corpus.validation.lengths.max()))
+    elif plan.init_from is None:  # windows; positions that no training reaches would be useless
+        longest = plan.seq_len
+    else:
+        longest = max(shape.max_seq_len, plan.seq_len)
+    shape = replace(shape, max_seq_len=longest)
+    check_memory(shape, plan)
+    return corpus, seconds_per_token, shape
+
+
+def prepare(
+    folder: Path, opened: Opened | None, began: float
+) -> Generator[Preparing, None, tuple[Plan, ModelConfig, Corpus]]:
+    """Whatever is not yet in the run folder: the decisions, in run.json, and the data."""
+    run = read_run(folder)
+    asked, data = TrainConfig.from_dict(run["asked"]), folder / "data"
+    if "plan" not in run or not data.exists():
+        if opened is None:
+            yield Preparing("reading the corpus", 0, 1)
+            opened = open_asked(asked)
+        corpus, seconds_per_token, shape = opened
+        if "plan" not in run:
+            control.say(folder, "starting", "measuring this machine")
+            yield Preparing("measuring this machine", 0, 1)
+            trial = new_model(shape, asked.seed)
+            with advising(draft(asked)):
+                plan = decide(asked, trial, corpus, seconds_per_token, began)
+            run |= {"plan": plan.to_dict(), "model": shape.to_dict()} | _versions()
+            write_json(folder / "run.json", run)
+        plan = Plan.from_dict(run["plan"])
+        for done, total in write_corpus(corpus, plan, data):
+            control.say(folder, "starting", f"writing stories, {done:,} of {total:,}")
+            control.stop_if_asked(folder)
+            yield Preparing("writing stories", done, total)
+    plan, shape = Plan.from_dict(run["plan"]), ModelConfig.from_dict(run["model"])
+    check_memory(shape, plan)
+    corpus = read_corpus(data)
+    if corpus.tokenizer.vocab_size != shape.vocab_size:
+        raise ValueError(f"{folder} is damaged: its model is for another tokenizer")
+    return plan, shape, corpus
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "minillama": minillama.__version__,
+        "torch": torch.__version__,
+        "machine": platform.platform(),
+    }
+
+
+@contextmanager
+def advising(plan: Plan) -> Iterator[None]:
+    """Add to the news that training diverged what to try."""
+    try:
+        yield
+    except Diverged as error:
+        dtype = "" if plan.dtype == "float32" else " or --dtype float32"
+        raise Diverged(
+            f"{error}; start another run with --lr below {plan.lr:g}, --warmup above {plan.warmup}"
+            f"{dtype}, since --resume would take the same steps to the same end"
+        ) from error
+
+
+def decide(
+    asked: TrainConfig, model: Llama, corpus: Corpus, seconds_per_token: float, began: float
+) -> Plan:
+    """The plan of a run: threads, dtype, and how many steps the minutes allow, by measuring.
+
+    model: one to try steps on; it is spoilt. seconds_per_token: for making the training data, which
+    is still to come. began: the `time.perf_counter()` from which the minutes count.
+    """
+    plan = draft(asked)
+    training = new_training(model, plan)
+
+    def step(plan: Plan) -> None:
+        batches = corpus.batches(plan)
+        batch = [batches.batch(k) for k in range(plan.accumulate)]
+        take_step(training, batch, replace(plan, steps=1000, warmup=1000))
+
+    # A quarter of a batch is enough to tell which setting is faster.
+    few_rows = replace(plan, batch_size=max(1, plan.batch_size // 4), accumulate=1)
+    threads, dtype = fastest(
+        lambda dtype: step(replace(few_rows, dtype=dtype)), asked.threads, asked.dtype
+    )
+    plan = replace(plan, threads=threads, dtype=dtype)
+    steps, looks = asked.steps, LOOKS
+    if steps is None:
+        with using_threads(threads):
+            step_seconds = seconds_for(lambda: step(plan))
+            start = time.perf_counter()
+            validate(training, corpus)
+            write_samples(training, corpus)
+            look_seconds = time.perf_counter() - start
+        step_seconds += plan.accumulate * plan.batch_size * plan.seq_len * seconds_per_token
+        minutes = DEFAULT_MINUTES if asked.minutes is None else asked.minutes
+        left = minutes * 60 - (time.perf_counter() - began)
+        looks = max(LOOKS, math.ceil(left / LONGEST_WAIT))
+        left -= look_seconds * (looks - 1 + FINAL_LOOK)
+        steps = max(1, int(left / step_seconds))
+    return replace(
+        plan,
+        steps=steps,
+        warmup=warmup_for(steps) if asked.warmup is None else asked.warmup,
+        every=asked.every or math.ceil(steps / looks),
+    )
+
+
+def check_memory(shape: ModelConfig, plan: Plan) -> None:
+    """Raise ValueError for a training that needs more memory than this machine has.
+
+    Counted is only what is sure: 16 bytes for each weight (itself, its gradient and two moments),
+    8 for each number of the logits (and their gradient), 24 for each place of a step's batches.
+    """
+    weights = hollow_model(shape).n_parameters
+    tokens = plan.batch_size * plan.seq_len
+    least = 16 * weights + 8 * tokens * shape.vocab_size + 24 * tokens * plan.accumulate
+    memory = memory_bytes()
+    if least > memory:
+        raise ValueError(
+            f"this training needs {least / 2**30:,.0f} GiB of memory at least, for {weights:,} "
+            f"weights and batches of {tokens:,} tokens, and this machine has "
+            f"{memory / 2**30:,.0f} GiB: choose a smaller preset, batch_size or seq_len"
+        )
+
+
+def warmup_for(steps: int) -> int:
+    """A tenth of the run, but at least 200 steps, at most 1,000, and never over a quarter of it.
+
+    Too short a warm-up costs more than a wrong peak: on ToyTown, a run of 585 steps ended at 1.33
+    nats a token with 29 of them, after gradients of norm 16, and at 1.24 with 120 of them.
+    """
+    return min(max(steps // 10, 200), 1000, steps // 4)

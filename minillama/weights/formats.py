@@ -1,0 +1,84 @@
+"""Models in folders, to and from several formats; which one a folder has is told by config.json."""
+
+from os import PathLike
+from pathlib import Path
+from reprlib import repr as short_repr
+
+import torch
+
+from minillama.model import Llama
+from minillama.system.assets import asset_path
+from minillama.system.files import writing
+from minillama.tokenizer import Tokenizer
+from minillama.weights import hf, native
+from minillama.weights.tensors import read_json
+
+FORMATS = {"native": native, "hf": hf}
+
+
+def find_model(path: str | PathLike[str]) -> Path:
+    """The folder at `path`, or of the model of that name that ships with minillama.
+
+    Raises FileNotFoundError if there is neither.
+    """
+    folder = Path(path)
+    if folder.is_dir():
+        return folder
+    if folder.name == str(path):
+        try:
+            return asset_path(f"models/{path}")
+        except FileNotFoundError:
+            pass
+    raise FileNotFoundError(
+        f"there is no model {str(path)!r}: it is neither a folder nor one that ships with minillama"
+    )
+
+
+def load(
+    path: str | PathLike[str],
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Llama, Tokenizer]:
+    """The model and the tokenizer in a folder, or of a model that ships ("toytown").
+
+    dtype: what the weights become; None keeps what the file has.
+    Raises FileNotFoundError if there is no such model, and ValueError for one that is damaged or
+    of a kind that minillama does not know.
+    """
+    folder = find_model(path)
+    tokenizer = Tokenizer.load(folder)  # first, because it is quick to fail
+    return load_model(folder, dtype, device), tokenizer
+
+
+def load_model(
+    path: str | PathLike[str],
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> Llama:
+    """The model in a folder of ours or of Hugging Face's, or one that ships ("toytown").
+
+    dtype: what the weights become; None keeps what the file has.
+    Raises FileNotFoundError for what is not there, and ValueError for a model that is damaged or
+    of a kind that minillama does not know.
+    """
+    folder = find_model(path)
+    values = read_json(folder / "config.json")
+    for known in FORMATS.values():
+        if values.get("model_type") == known.MODEL_TYPE:
+            return known.load(folder, values, dtype, device)
+    raise ValueError(
+        f"{folder / 'config.json'} has the model_type {short_repr(values.get('model_type'))}, and "
+        f"minillama reads {' and '.join(known.MODEL_TYPE for known in FORMATS.values())}"
+    )
+
+
+def save_model(model: Llama, path: str | PathLike[str], format: str = "native") -> None:
+    """Write a model as a folder, "native" or "hf" (which transformers loads), all or nothing.
+
+    A model that is there already is replaced; other files in the folder, such as a tokenizer, stay.
+    Raises ValueError for a format that is neither, and WriteError where the disk refuses.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
+    with writing(Path(path)):
+        FORMATS[format].save(model, Path(path))
