@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from minillama.beam import beam_search
     from minillama.cache import KVCache
     from minillama.config import ModelConfig, RopeScaling
+    from minillama.inference.engine import generate, generate_batch
     from minillama.model import Llama
-    from minillama.sampling import generate, generate_batch
     from minillama.tokenizer import Tokenizer
     from minillama.training.config import TrainConfig
     from minillama.training.loop import resume, train
@@ -43,8 +43,8 @@ _HOMES = {
     "Tokenizer": "tokenizer",
     "TrainConfig": "training.config",
     "beam_search": "beam",
-    "generate": "sampling",
-    "generate_batch": "sampling",
+    "generate": "inference.engine",
+    "generate_batch": "inference.engine",
     "load": "weights",
     "load_model": "weights",
     "resume": "training.loop",

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Integer
+from jaxtyping import Bool, Int64, Integer
 from torch import Tensor
 
+from minillama.attention import attention_mask
 from minillama.system.npz import read_arrays
 from minillama.tokenizer import Tokenizer
 
@@ -100,6 +101,13 @@ class Batch:
     tokens: Int64[Tensor, "batch time"]
     targets: Int64[Tensor, "batch time"]
     documents: Int64[Tensor, "batch time"] | None
+
+    @property
+    def mask(self) -> Bool[Tensor, "batch 1 time time"] | None:
+        """Which places each place may attend to, for a model's `mask`; None means all before."""
+        if self.documents is None:
+            return None
+        return attention_mask(self.documents.shape[1], self.documents)
 
 
 class PackedBatches:

@@ -1,14 +1,12 @@
 """Llama: an embedding, a stack of blocks, and one logit for every token that could come next."""
 
 import math
-from collections.abc import Callable
-from os import PathLike
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from minillama.attention import Attention, attention_mask, causal_mask
+from minillama.attention import Attention
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
 from minillama.feedforward import SwiGLU
@@ -45,11 +43,8 @@ class Block(nn.Module):
 class Llama(nn.Module):
     """The decoder-only transformer of Touvron et al. 2023 (arXiv:2302.13971) and its successors.
 
-    A new model has random weights; `Llama.from_pretrained(path)` reads them from a folder.
+    A new model has random weights; `minillama.load_model(path)` reads trained ones from a folder.
     """
-
-    cos: Tensor
-    sin: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -58,98 +53,51 @@ class Llama(nn.Module):
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
         self.norm = RMSNorm(config.dim, config.norm_eps)
         self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
-        self.tie_and_tabulate()
-        self.init_weights()
+        if config.tie_embeddings:
+            self.output.weight = self.tok_embeddings.weight
+        # Plain tensors, not buffers: `model.bfloat16()` must leave the angles in float32.
+        self.cos, self.sin = rope_tables(config)
+        init_weights(self)
 
     def forward(
         self,
         tokens: Int[Tensor, "batch time"],
         cache: KVCache | None = None,
-        documents: Int[Tensor, "batch time"] | None = None,
+        mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
     ) -> Float[Tensor, "batch time vocab_size"]:
-        """For every position, the logits of the token that comes next.
+        """The logits of the next token at every position; `mask=None` means causal.
 
-        cache: holds the tokens before these; they are added to it.
-        documents: the id of each token's document, which sees nothing of the others, and -1 at
-        padding. None means that all are document 0. With a cache, a prompt's tokens carry 0
-        (and its padding -1), and None afterwards.
-
-        Raises ValueError for more tokens than max_seq_len, or than the cache has room for.
+        A cache holds the tokens before these and takes these in. Beyond max_seq_len: ValueError.
         """
-        batch, time = tokens.shape
         start = 0 if cache is None else cache.position
-        end = start + time
+        end = start + tokens.shape[1]
         if end > self.config.max_seq_len:
-            raise ValueError(
-                f"{end} tokens are more than this model's max_seq_len of {self.config.max_seq_len}"
-            )
-        if cache is not None:
-            documents = cache.update_documents(documents, batch, time)
-        # No mask is needed where it is plainly causal, or where one token looks back at all.
-        mask = None
-        if documents is not None:
-            mask = attention_mask(time, documents)
-        elif 1 < time < end:
-            mask = causal_mask(time, end, tokens.device)[None, None]
-        cos, sin = self.cos[start:end], self.sin[start:end]
-
+            raise ValueError(f"{end} tokens exceed max_seq_len, {self.config.max_seq_len}")
         x = self.tok_embeddings(tokens)
+        cos, sin = self.cos[start:end].to(x.device), self.sin[start:end].to(x.device)
         for block in self.layers:
             x = block(x, cos, sin, mask, cache)
         if cache is not None:
-            cache.advance(time)
+            cache.advance(tokens.shape[1])
         return self.output(self.norm(x))
-
-    @torch.no_grad()
-    def init_weights(self) -> None:
-        """Draw all weights anew: normal with standard deviation 0.02, norms at 1.
-
-        The two matrices of a block that write to the residual stream get less, so that the sum
-        of all 2 n_layers of them starts as large as one (Radford et al. 2019, GPT-2, section 2.3).
-        """
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 1:
-                parameter.fill_(1.0)
-            elif name.endswith(("wo.weight", "w_down.weight")):
-                parameter.normal_(std=0.02 / math.sqrt(2 * self.config.n_layers))
-            else:
-                parameter.normal_(std=0.02)
-
-    def tie_and_tabulate(self) -> None:
-        """Share the embedding with the output if they are tied, and compute RoPE's tables."""
-        if self.config.tie_embeddings:
-            self.output.weight = self.tok_embeddings.weight
-        cos, sin = rope_tables(self.config, self.norm.weight.device)
-        self.register_buffer("cos", cos, persistent=False)
-        self.register_buffer("sin", sin, persistent=False)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Llama":
-        # PyTorch sends `.to(...)`, `.bfloat16()`, `.cuda()` and `.to_empty(...)` through here, one
-        # tensor at a time. That would round the tables to the new dtype, leave them unset after
-        # the meta device, and cut the tie between embedding and output; so all three are redone.
-        super()._apply(fn, recurse)
-        self.tie_and_tabulate()
-        return self
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers are learnt; a shared embedding counts once."""
+        """How many numbers are learned; a shared embedding counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    @classmethod
-    def from_pretrained(
-        cls,
-        path: str | PathLike[str],
-        dtype: torch.dtype | None = None,
-        device: torch.device | str = "cpu",
-    ) -> "Llama":
-        """The model in a folder, ours or Hugging Face's; see `minillama.weights.load_model`."""
-        from minillama.weights import load_model  # it imports this module
 
-        return load_model(path, dtype, device)
+@torch.no_grad()
+def init_weights(model: Llama) -> None:
+    """Draw all weights anew: normal with standard deviation 0.02, norms at 1.
 
-    def save_pretrained(self, path: str | PathLike[str], format: str = "native") -> None:
-        """Write a folder, "native" or "hf"; see `minillama.weights.save_model`."""
-        from minillama.weights import save_model  # it imports this module
-
-        save_model(self, path, format)
+    The two matrices of a block that write to the residual stream get less, so that the sum of all
+    2 n_layers of them starts as large as one (Radford et al. 2019, GPT-2, section 2.3).
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            parameter.fill_(1.0)
+        elif name.endswith(("wo.weight", "w_down.weight")):
+            parameter.normal_(std=0.02 / math.sqrt(2 * model.config.n_layers))
+        else:
+            parameter.normal_(std=0.02)

@@ -41,7 +41,7 @@ def model(tmp_path_factory):
     tokenizer = minillama.Tokenizer.train(stories, vocab_size=700)
     torch.manual_seed(0)
     shape = minillama.ModelConfig.preset("tiny", vocab_size=tokenizer.vocab_size, max_seq_len=512)
-    minillama.Llama(shape).save_pretrained(folder)
+    minillama.save_model(minillama.Llama(shape), folder)
     tokenizer.save(folder)
     return folder
 

@@ -19,7 +19,7 @@ from minillama.cache import KVCache
 from minillama.inference.compiled import compile_decoding
 from minillama.config import ModelConfig
 from minillama.model import Llama
-from minillama.sampling import generate, generate_batch
+from minillama.inference.engine import generate, generate_batch
 
 torch.set_num_threads(1)
 shape = {"dim": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "hidden_dim": 48}

@@ -5,13 +5,15 @@ import copy
 import pytest
 import torch
 
+from minillama.attention import attention_mask
 from minillama.beam import beam_search
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
 from minillama.inference.compiled import compile_decoding
+from minillama.inference.engine import generate, generate_batch
 from minillama.inference.fused import fuse_decoding
 from minillama.model import Llama
-from minillama.sampling import generate, generate_batch
+from minillama.weights import load_model, save_model
 
 SHAPE = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "vocab_size": 60}
 OPTIONS = {"max_new_tokens": 21, "temperature": 0.9, "seed": 5}
@@ -105,12 +107,13 @@ def test_it_writes_the_same(plain, fast):
 @pytest.mark.parametrize("rows", [3, 17])
 def test_padding_is_not_seen(plain, fast, rows):
     text, padded = torch.randint(60, (rows, 7)), torch.randint(60, (rows, 4))
-    documents = torch.tensor([-1] * 4 + [0] * 6).repeat(rows, 1)
+    documents = torch.tensor([-1] * 4 + [0] * 7).repeat(rows, 1)
     documents[0, :4] = 0  # one row has no padding
     cache = KVCache(plain.config, rows, 24)
     with torch.inference_mode():
-        fast(torch.cat([padded, text[:, :-1]], dim=1), cache, documents)
-        logits = fast(text[:, -1:], cache)
+        prompt = torch.cat([padded, text[:, :-1]], dim=1)
+        fast(prompt, cache, attention_mask(10, documents[:, :-1]))
+        logits = fast(text[:, -1:], cache, attention_mask(1, documents))
         alone = torch.cat([plain(row[None]) for row in text[1:]])  # without padding at all
         longest = plain(torch.cat([padded[:1], text[:1]], dim=1))
     torch.testing.assert_close(logits[0, -1], longest[0, -1], **NEAR[torch.float32])
@@ -129,8 +132,8 @@ def test_it_computes_with_the_models_own_weights(plain, fast):
 
 
 def test_the_model_is_otherwise_as_it_was(plain, fast, tmp_path):
-    fast.save_pretrained(tmp_path)
-    stored = Llama.from_pretrained(tmp_path).state_dict()
+    save_model(fast, tmp_path)
+    stored = load_model(tmp_path).state_dict()
     for name, weight in plain.state_dict().items():
         assert weight.equal(fast.state_dict()[name]) and weight.equal(stored[name])
     tokens = torch.tensor([[1, 2, 3]])

@@ -8,12 +8,13 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from transformers.utils import logging
 
+from minillama.attention import attention_mask
 from minillama.cache import KVCache
 from minillama.config import ModelConfig, RopeScaling
 from minillama.model import Llama
 from minillama.norm import RMSNorm
 from minillama.rope import rope_frequencies
-from minillama.weights import hf
+from minillama.weights import hf, load_model, save_model
 from minillama.weights.hf_config import config_to_hf
 
 logging.disable_progress_bar()
@@ -59,7 +60,7 @@ def random_theirs(rope="default", kv_heads=4, tied=False) -> LlamaForCausalLM:
 
 def as_ours(theirs: LlamaForCausalLM, folder, **options) -> Llama:
     theirs.save_pretrained(folder, **options)
-    return Llama.from_pretrained(folder).requires_grad_(False)
+    return load_model(folder).requires_grad_(False)
 
 
 def assert_close(ours, theirs):
@@ -103,14 +104,17 @@ def test_same_logits(kv_heads, tied, rope, tmp_path):
         position_ids=(attention.cumsum(1) - 1).clamp(min=0),
     ).logits
     cache = KVCache(ours.config, batch_size=3)
-    logits = [ours(tokens, cache, documents=real.long() - 1)]
-    logits += [ours(token, cache) for token in more.split(1, dim=1)]
+    documents = F.pad(real.long() - 1, (0, 2))
+    logits = [ours(tokens, cache, attention_mask(12, documents[:, :12]))]
+    for end, token in zip((13, 14), more.split(1, dim=1), strict=True):
+        logits.append(ours(token, cache, attention_mask(1, documents[:, :end])))
     assert_close(torch.cat(logits, dim=1)[attention.bool()], expected[attention.bool()])
 
     # Packed documents against the same documents alone.
     pieces = [torch.randint(97, (1, length)) for length in (5, 1, 12, 4)]
     documents = torch.tensor([[0] * 5 + [1] + [2] * 12 + [3] * 4 + [-1] * 3])
-    packed = ours(F.pad(torch.cat(pieces, dim=1), (0, 3)), documents=documents)
+    mask = attention_mask(25, documents)
+    packed = ours(F.pad(torch.cat(pieces, dim=1), (0, 3)), mask=mask)
     alone = torch.cat([theirs(piece).logits for piece in pieces], dim=1)
     assert_close(packed[:, :-3], alone)
 
@@ -150,7 +154,7 @@ def test_shards_both_ways(sharded, tied, tmp_path):
     tokens = torch.randint(97, (2, 12))
     again = LlamaForCausalLM.from_pretrained(tmp_path / "ours")
     assert torch.equal(again(tokens).logits, theirs(tokens).logits)
-    assert torch.equal(Llama.from_pretrained(tmp_path / "ours")(tokens), ours(tokens))
+    assert torch.equal(load_model(tmp_path / "ours")(tokens), ours(tokens))
 
 
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
@@ -172,7 +176,7 @@ def test_what_we_save_loads_in_transformers(scaling, tied, tmp_path):
     with torch.no_grad():
         for parameter in ours.parameters():
             parameter.mul_(5)
-    ours.save_pretrained(tmp_path, format="hf")
+    save_model(ours, tmp_path, format="hf")
     theirs, loading = LlamaForCausalLM.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(loading.values())
     tokens = torch.randint(2048, (2, 200))
@@ -182,9 +186,9 @@ def test_what_we_save_loads_in_transformers(scaling, tied, tmp_path):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_dtype_goes_along(dtype, tmp_path):
     ours = Llama(ModelConfig.preset("tiny")).to(dtype)
-    ours.save_pretrained(tmp_path, format="hf")
+    save_model(ours, tmp_path, format="hf")
     theirs = LlamaForCausalLM.from_pretrained(tmp_path)
-    assert theirs.dtype == Llama.from_pretrained(tmp_path).tok_embeddings.weight.dtype == dtype
+    assert theirs.dtype == load_model(tmp_path).tok_embeddings.weight.dtype == dtype
     assert torch.equal(theirs.model.norm.weight, ours.norm.weight)
 
 

@@ -15,9 +15,12 @@ from transformers import (
 )
 
 from minillama.config import ModelConfig
+from minillama.inference import engine
+from minillama.inference.engine import generate_batch
 from minillama.model import Llama
-from minillama.sampling import generate, generate_batch
+from minillama.sampling import generate
 from minillama.transforms import (
+    Sampling,
     apply_min_p,
     apply_no_repeat_ngram,
     apply_repetition_penalty,
@@ -27,6 +30,7 @@ from minillama.transforms import (
     draw,
     next_token_probabilities,
 )
+from minillama.weights import save_model
 
 CONFIG = ModelConfig(
     dim=32, n_layers=2, n_heads=4, n_kv_heads=2, hidden_dim=48, vocab_size=61, max_seq_len=40
@@ -96,7 +100,7 @@ def test_transforms_agree_with_transformers():
 def test_the_order_is_that_of_transformers(options, model, tmp_path):
     """Theirs are lined up by `generate` itself, from a config with the options of that name."""
     logits, tokens = 3 * torch.randn(20, 50), torch.randint(50, (20, 8))
-    model.save_pretrained(tmp_path, format="hf")
+    save_model(model, tmp_path, format="hf")
     theirs = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     config = theirs.generation_config
     config.update(do_sample=True, top_k=0, eos_token_id=None)
@@ -104,7 +108,7 @@ def test_the_order_is_that_of_transformers(options, model, tmp_path):
     theirs._prepare_special_tokens(config, kwargs_has_attention_mask=True)
     processors = theirs._get_logits_processor(config, input_ids_seq_length=8)
     expected = processors(tokens, logits.clone()).softmax(-1)
-    ours = next_token_probabilities(logits, tokens.tolist(), **options)
+    ours = next_token_probabilities(logits, tokens.tolist(), Sampling(**options))
     torch.testing.assert_close(ours, expected)
 
 
@@ -140,7 +144,9 @@ def naive(model, tokens, n, seed, **options):
             logits = model(torch.tensor([tokens]))[:, -1].double()
         point = torch.rand(1, generator=generator, dtype=torch.float64).item()
         token = 0
-        for probability in next_token_probabilities(logits, [tokens], **options)[0].tolist():
+        for probability in next_token_probabilities(logits, [tokens], Sampling(**options))[
+            0
+        ].tolist():
             point -= probability
             if point < 0:
                 break
@@ -150,10 +156,11 @@ def naive(model, tokens, n, seed, **options):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_generation_is_what_the_naive_loop_gives(model, options):
+def test_loop_and_engine_write_what_the_naive_loop_gives(model, options):
     for seed, prompt in enumerate(PROMPTS):
         expected = naive(model, prompt, 12, seed, **options)
-        assert list(generate(model, prompt, max_new_tokens=12, seed=seed, **options)) == expected
+        for write in (generate, engine.generate):
+            assert list(write(model, prompt, max_new_tokens=12, seed=seed, **options)) == expected
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -166,7 +173,7 @@ def test_a_row_of_a_batch_is_what_its_prompt_gives_alone(model, options):
 
 @pytest.mark.parametrize(("penalty", "ngram"), [(1.0, 0), (1.5, 0), (1.0, 2), (1.2, 3)])
 def test_greedy_is_what_transformers_generates(model, tmp_path, penalty, ngram):
-    model.save_pretrained(tmp_path, format="hf")
+    save_model(model, tmp_path, format="hf")
     theirs = LlamaForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     for prompt in PROMPTS:
         output = theirs.generate(
@@ -208,10 +215,11 @@ def test_tokens_are_as_frequent_as_the_model_finds_them_probable(model):
     assert abs(chi_square(counts, probabilities)) < 3
 
 
-def test_every_token_but_those_of_the_prompt_is_computed_alone(model):
+@pytest.mark.parametrize("write", [generate, engine.generate])
+def test_every_token_but_those_of_the_prompt_is_computed_alone(model, write):
     lengths = []
     hook = model.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
-    tokens = generate(model, [1, 5, 9], max_new_tokens=4)
+    tokens = write(model, [1, 5, 9], max_new_tokens=4)
     assert lengths == []
     next(tokens)
     assert lengths == [3]  # nothing is computed before it is asked for
@@ -220,9 +228,10 @@ def test_every_token_but_those_of_the_prompt_is_computed_alone(model):
     assert lengths == [3, 1, 1, 1]
 
 
-def test_the_same_seed_gives_the_same_tokens(model):
+@pytest.mark.parametrize("write", [generate, engine.generate])
+def test_the_same_seed_gives_the_same_tokens(model, write):
     def sample(seed):
-        return list(generate(model, [1], max_new_tokens=30, temperature=2.0, seed=seed))
+        return list(write(model, [1], max_new_tokens=30, temperature=2.0, seed=seed))
 
     state = torch.get_rng_state()
     assert sample(5) == sample(5)
@@ -243,12 +252,14 @@ def test_a_stop_token_ends_its_row(model):
         assert [step[row] for step in stopped] == expected
     assert len(set(lengths)) > 1
     assert len(stopped) == max(lengths)
-    assert list(generate(model, PROMPTS[0], seed=0, stop=[free[4][0]])) == [
-        step[0] for step in free[: lengths[0]]
-    ]
+    for write in (generate, engine.generate):
+        assert list(write(model, PROMPTS[0], seed=0, stop=[free[4][0]])) == [
+            step[0] for step in free[: lengths[0]]
+        ]
 
 
-def test_generation_ends_at_the_limits(model):
+@pytest.mark.parametrize("generate", [generate, engine.generate])
+def test_generation_ends_at_the_limits(model, generate):
     assert len(list(generate(model, [1], max_new_tokens=7))) == 7
     assert list(generate(model, [1], max_new_tokens=0)) == []
     assert len(list(generate(model, [1, 2, 3]))) == CONFIG.max_seq_len - 3
@@ -276,8 +287,9 @@ def test_generation_ends_at_the_limits(model):
     ],
 )
 def test_bad_input_is_refused_at_once(model, options, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        generate(model, **({"tokens": [1]} | options))  # without asking for a token
+    for write in (generate, engine.generate):
+        with pytest.raises(ValueError, match=complaint):
+            write(model, **({"tokens": [1]} | options))  # without asking for a token
     options["prompts"] = [[1], options.pop("tokens", [1])]
     with pytest.raises(ValueError, match=complaint):
         generate_batch(model, **options)
@@ -291,8 +303,9 @@ def test_an_empty_batch_is_refused(model):
 def test_a_model_that_diverged_is_named():
     model = Llama(CONFIG)
     model.norm.weight.data.fill_(math.nan)
-    with pytest.raises(ValueError, match="its weights are damaged or diverged"):
-        next(generate(model, [1]))
+    for write in (generate, engine.generate):
+        with pytest.raises(ValueError, match="its weights are damaged or diverged"):
+            next(write(model, [1]))
 
 
 def test_gradients_are_off_only_while_generating(model):
@@ -316,6 +329,6 @@ def test_a_small_model_writes_on_one_thread_and_spares_the_callers_setting(model
         lambda *args: used.append(torch.get_num_threads()) or forward(*args),
     )
     torch.set_num_threads(2)
-    for _ in generate(model, [1, 2, 3], max_new_tokens=3, seed=0):
+    for _ in engine.generate(model, [1, 2, 3], max_new_tokens=3, seed=0):
         assert torch.get_num_threads() == 2
     assert used == [1, 1, 1]

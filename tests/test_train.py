@@ -34,6 +34,7 @@ from minillama.training.events import (
 from minillama.training.loop import kept_steps, resume, train
 from minillama.training.step import Diverged, new_training, take_step
 from minillama.training.validate import validate
+from minillama.weights import load_model
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +243,7 @@ def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
 def test_a_run_can_go_on_from_a_model(finished, text_file, tmp_path):
     """From its very weights, with its shape and tokenizer, whatever the preset."""
     folder, _ = finished
-    old = Llama.from_pretrained(folder)
+    old = load_model(folder)
     config = asked(text_file, init_from=str(folder), tokenizer="bpe", preset="small", lr=1e-9)
     source = shutil.copytree(folder, tmp_path / "source")
     events = train(replace(config, init_from=str(source), steps=3), tmp_path / "run")

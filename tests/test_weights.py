@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 import minillama
 from minillama.config import ModelConfig, RopeScaling
 from minillama.model import Llama
-from minillama.weights import find_model, hf, load_model, native, save_model
+from minillama.weights import find_model, formats, hf, load_model, native, save_model
 from minillama.weights.hf_config import config_from_hf
 
 CONFIG = ModelConfig(
@@ -88,7 +88,7 @@ def assert_same_weights(one: Llama, other: Llama):
 @pytest.fixture(params=FORMATS)
 def saved(request, tmp_path):
     """The folder of a model in each format."""
-    random_llama().save_pretrained(tmp_path / "model", request.param)
+    save_model(random_llama(), tmp_path / "model", request.param)
     return tmp_path / "model"
 
 
@@ -103,8 +103,8 @@ def saved(request, tmp_path):
 def test_comes_back_as_it_was(format, tie, scaling, tmp_path):
     fields = CONFIG.to_dict() | {"tie_embeddings": tie, "rope_theta": 77.0, "norm_eps": 1e-7}
     model = random_llama(ModelConfig.from_dict(fields | {"rope_scaling": scaling}))
-    model.save_pretrained(tmp_path / "new" / "model", format)
-    loaded = Llama.from_pretrained(tmp_path / "new" / "model")
+    save_model(model, tmp_path / "new" / "model", format)
+    loaded = load_model(tmp_path / "new" / "model")
     assert_same_weights(model, loaded)
     assert (loaded.output.weight is loaded.tok_embeddings.weight) == tie
     tokens = torch.randint(11, (2, 10))
@@ -113,11 +113,11 @@ def test_comes_back_as_it_was(format, tie, scaling, tmp_path):
 
 def test_ntk_becomes_its_theta_at_hugging_face(tmp_path):
     fields = CONFIG.to_dict() | {"rope_scaling": {"kind": "ntk", "factor": 9.0}}
-    random_llama(ModelConfig.from_dict(fields)).save_pretrained(tmp_path, "hf")
+    save_model(random_llama(ModelConfig.from_dict(fields)), tmp_path, "hf")
     config = load_model(tmp_path).config
     assert config.rope_scaling is None
     assert config.rope_theta == pytest.approx(10000 * 81)  # heads of 4: 9^(4 / 2)
-    random_llama(ModelConfig.from_dict(fields)).save_pretrained(tmp_path)
+    save_model(random_llama(ModelConfig.from_dict(fields)), tmp_path)
     assert load_model(tmp_path).config.rope_scaling == RopeScaling("ntk", 9.0)
 
 
@@ -153,14 +153,14 @@ def test_a_loaded_model_is_its_own_and_learns(saved):
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_shared_embedding_is_written_once(format, tmp_path):
     tied = ModelConfig.from_dict(CONFIG.to_dict() | {"tie_embeddings": True})
-    random_llama(tied).save_pretrained(tmp_path, format)
+    save_model(random_llama(tied), tmp_path, format)
     names = set(load_file(tmp_path / "model.safetensors"))
     assert not names & {"output.weight", "lm_head.weight"} and len(names) == 2 * 9 + 2
 
 
 def test_surplus_that_old_checkpoints_carry_is_passed_over(tmp_path):
     tied = random_llama(ModelConfig.from_dict(CONFIG.to_dict() | {"tie_embeddings": True}))
-    tied.save_pretrained(tmp_path, "hf")
+    save_model(tied, tmp_path, "hf")
     tensors = load_file(tmp_path / "model.safetensors")
     tensors["lm_head.weight"] = torch.zeros(11, 8)
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.zeros(2)
@@ -175,10 +175,10 @@ def test_surplus_that_old_checkpoints_carry_is_passed_over(tmp_path):
 @pytest.mark.parametrize("new", FORMATS)
 def test_saving_over_a_model_replaces_it_and_leaves_other_files(old, new, tmp_path):
     hf.save(random_llama(), tmp_path / "model", max_shard_bytes=500)  # stale shards and index
-    random_llama().save_pretrained(tmp_path / "model", old)
+    save_model(random_llama(), tmp_path / "model", old)
     (tmp_path / "model" / "tokenizer.model").write_text("stays", encoding="utf-8")
     model = random_llama()
-    model.save_pretrained(tmp_path / "model", new)
+    save_model(model, tmp_path / "model", new)
     assert_same_weights(load_model(tmp_path / "model"), model)
     left = sorted(path.name for path in (tmp_path / "model").iterdir())
     assert left == ["config.json", "model.safetensors", "tokenizer.model"]
@@ -195,9 +195,9 @@ def test_a_save_that_fails_leaves_the_old_model(saved, monkeypatch):
         monkeypatch.setattr(module, "write_json", full_disk)
     for format in FORMATS:
         with pytest.raises(OSError, match="no space left"):
-            random_llama().save_pretrained(saved, format)
+            save_model(random_llama(), saved, format)
         with pytest.raises(OSError, match="no space left"):
-            random_llama().save_pretrained(saved.parent / "other", format)
+            save_model(random_llama(), saved.parent / "other", format)
     assert_same_weights(load_model(saved), before)
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
@@ -234,10 +234,10 @@ def test_a_save_that_is_cut_off_never_leaves_a_mixture(step, saved, monkeypatch)
 
 def test_saving_refuses_an_unknown_format_and_a_file_in_the_way(tmp_path):
     with pytest.raises(ValueError, match="there is no format 'gguf'; there are native, hf"):
-        random_llama().save_pretrained(tmp_path / "model", "gguf")
+        save_model(random_llama(), tmp_path / "model", "gguf")
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(ValueError, match="file is a file; a model is saved as a folder"):
-        random_llama().save_pretrained(tmp_path / "file")
+        save_model(random_llama(), tmp_path / "file")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -336,7 +336,7 @@ def test_no_model_at_all(tmp_path):
 def test_a_name_that_ships_is_found_and_a_folder_goes_first(tmp_path, monkeypatch):
     shipped = tmp_path / "assets" / "models" / "town"
     shipped.mkdir(parents=True)
-    monkeypatch.setattr(minillama.weights, "asset_path", lambda name: tmp_path / "assets" / name)
+    monkeypatch.setattr(formats, "asset_path", lambda name: tmp_path / "assets" / name)
     monkeypatch.chdir(tmp_path)
     assert find_model("town") == shipped
     with pytest.raises(FileNotFoundError):
@@ -486,7 +486,7 @@ def test_an_index_that_makes_no_sense(index, message, tmp_path):
 
 def test_a_whole_file_goes_before_an_index(tmp_path):
     model = random_llama()
-    model.save_pretrained(tmp_path, "hf")
+    save_model(model, tmp_path, "hf")
     (tmp_path / "model.safetensors.index.json").write_text("left over", encoding="utf-8")
     assert_same_weights(load_model(tmp_path), model)
 

@@ -14,9 +14,9 @@ from minillama.bench.shapes import Shape, matmul_parameters
 from minillama.bench.turns import Ratio, Work, faster, in_turns
 from minillama.config import ModelConfig
 from minillama.inference.compiled import compile_decoding
+from minillama.inference.engine import generate, generate_batch
 from minillama.inference.fused import fuse_decoding
 from minillama.model import Llama
-from minillama.sampling import generate, generate_batch
 from minillama.system.machine import threads_for, using_threads
 from minillama.training.checkpoint import new_model
 

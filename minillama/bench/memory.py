@@ -66,7 +66,7 @@ def measure(what: str, shape: str, rows: int, threads: int, dtype: str) -> PeakM
     """Do the work in this process, and look at its peak before and after."""
     from minillama.bench.shapes import shapes
     from minillama.bench.training import our_step
-    from minillama.sampling import generate_batch
+    from minillama.inference.engine import generate_batch
     from minillama.system.machine import keep_memory, using_threads
     from minillama.training.checkpoint import new_model
 

@@ -14,6 +14,7 @@ import torch
 from minillama.data import IGNORED, Batch
 from minillama.model import Llama
 from minillama.system.machine import precision
+from minillama.weights import save_model
 
 
 def have_peers() -> bool:
@@ -28,7 +29,7 @@ def their_model(model: Llama) -> Any:
 
     logging.disable_progress_bar()
     with TemporaryDirectory() as folder:
-        model.save_pretrained(folder, format="hf")
+        save_model(model, folder, format="hf")
         theirs = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     theirs.generation_config.eos_token_id = None  # no token ends a text
     theirs.generation_config.pad_token_id = 0

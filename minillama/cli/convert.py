@@ -25,12 +25,12 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     """Convert, with the tokenizer where the source has one."""
     from minillama.tokenizer import FILE_NAME, Tokenizer
-    from minillama.weights import find_model, load_model
+    from minillama.weights import find_model, load_model, save_model
 
     source, target = find_model(args.source), Path(args.target)
     if target.exists():
         raise FileExistsError(f"{target} exists already: name a new folder")
-    load_model(source).save_pretrained(target, format=args.format)
+    save_model(load_model(source), target, format=args.format)
     if (source / FILE_NAME).is_file():
         Tokenizer.load(source).save(target)
     print(f"{target} is the model of {source} in the format {args.format}")

@@ -127,7 +127,7 @@ def write(
     model: "Llama", tokenizer: "Tokenizer", rows: int, temperature: float, seed: int
 ) -> list[str]:
     """So many texts from nothing, each until it ends or the context does."""
-    from minillama.sampling import continuations
+    from minillama.inference.engine import continuations
 
     texts = continuations(
         model,

@@ -112,7 +112,7 @@ def _samples(
     options: dict[str, Any],
 ) -> Iterator[Iterable[int]]:
     """The tokens of each sample; one that is written alone arrives token by token."""
-    from minillama.sampling import continuations, generate
+    from minillama.inference.engine import continuations, generate
 
     for start in range(0, n, together):
         rows = min(together, n - start)

@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -65,17 +65,17 @@ def _forward(
     programs: dict[object, Callable[..., Tensor]],
     tokens: Int[Tensor, "batch time"],
     cache: KVCache | None = None,
-    documents: Int[Tensor, "batch time"] | None = None,
+    mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
 ) -> Float[Tensor, "batch time vocab_size"]:
     if (
         type(cache) is not KVCache  # another kind has an `update` of its own
         or tokens.shape != (1, 1)
-        or documents is not None
-        or cache.documents is not None
+        or mask is not None
+        or cache.position >= min(cache.max_seq_len, model.config.max_seq_len)
+        or cache.keys.shape[1] != 1
         or torch.is_grad_enabled()
     ):
-        return Llama.forward(model, tokens, cache, documents)
-    cache.end_after(1, 1)  # raises where it does not fit
+        return Llama.forward(model, tokens, cache, mask)  # which refuses what does not fit
     position = torch.tensor([cache.position], device=tokens.device)
     inputs = tokens, position, cache.keys.unbind(), cache.values.unbind()
     # A program is for one size of cache. That it fits is asked here, and of all inputs that may
@@ -123,7 +123,7 @@ def _step(
 
 def _rewritten(model: Llama) -> Llama:
     """A copy that shares the weights, and whose products are written out for one vector."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), model.cos, model.sin)}
     model = copy.deepcopy(model, shared)
     for module in model.modules():
         if type(module) is nn.Linear:

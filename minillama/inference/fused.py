@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from minillama.attention import attention_mask, fused_attend
+from minillama.attention import fused_attend
 from minillama.cache import KVCache
 from minillama.model import Block, Llama
 from minillama.norm import RMSNorm
@@ -162,16 +162,15 @@ def _forward(
     output: _Joint,
     tokens: Int[Tensor, "batch time"],
     cache: KVCache | None = None,
-    documents: Int[Tensor, "batch time"] | None = None,
+    mask: Bool[Tensor, "#batch 1 time keys"] | None = None,
 ) -> Float[Tensor, "batch time vocab_size"]:
     batch, time = tokens.shape
     # A cache of another kind has an `update` of its own, which is not called here.
-    ours = type(cache) is KVCache and time == 1 and documents is None
-    if cache is None or not ours or torch.is_grad_enabled():
-        return Llama.forward(model, tokens, cache, documents)
+    ours = type(cache) is KVCache and time == 1
+    full = cache is None or cache.position >= min(cache.max_seq_len, model.config.max_seq_len)
+    if cache is None or not ours or full or batch != cache.keys.shape[1] or torch.is_grad_enabled():
+        return Llama.forward(model, tokens, cache, mask)  # which refuses what does not fit
     config, start, dtype = model.config, cache.position, model.tok_embeddings.weight.dtype
-    seen = cache.update_documents(None, batch, 1)
-    mask = None if seen is None else attention_mask(1, seen)
     sums = _Sums(cache, config.n_heads, mask) if _sums_are_quicker(cache, dtype) else None
     # What `cache.update` does, but sliced for all layers at once.
     room, end = (cache.keys, cache.values), start + 1
@@ -216,4 +215,4 @@ def _sums_are_quicker(cache: KVCache, dtype: torch.dtype) -> bool:
     """PyTorch's own kernel is quicker for one text, and in float32 for a few (on an AMD EPYC)."""
     enough = 2 if dtype == torch.bfloat16 else 16
     own = cache.keys.dtype == dtype and cache.keys.device.type == "cpu"
-    return own and cache.batch_size >= enough
+    return own and cache.keys.shape[1] >= enough

@@ -21,7 +21,7 @@ from minillama.tokenizer import Tokenizer
 from minillama.training.config import Plan
 from minillama.training.optimizer_file import load_optimizers, save_optimizers
 from minillama.training.step import Training, check_weights, new_training
-from minillama.weights import load_model
+from minillama.weights import load_model, save_model
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def save(folder: Path, training: Training, tokenizer: Tokenizer) -> Path:
     check_weights(training)
 
     def write(path: Path) -> None:
-        training.model.save_pretrained(path)
+        save_model(training.model, path)
         tokenizer.save(path)
         save_optimizers(training.optimizers, training.model, path / "optimizer.safetensors")
         state = State(training.step, training.tokens, training.seconds)
@@ -68,7 +68,7 @@ def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
     if checkpoint is None and plan.init_from is not None:
         training.model.load_state_dict(load_model(plan.init_from).state_dict())
     if checkpoint is not None:
-        stored = Llama.from_pretrained(checkpoint)
+        stored = load_model(checkpoint)
         if stored.config != shape:
             raise ValueError(f"{checkpoint} holds a model of another shape than run.json says")
         training.model.load_state_dict(stored.state_dict())
@@ -101,7 +101,7 @@ def keep(folder: Path, training: Training, tokenizer: Tokenizer) -> None:
             path.parent.mkdir(exist_ok=True)
 
         def write(path: Path) -> None:
-            copy.deepcopy(training.model).to(torch.bfloat16).save_pretrained(path)
+            save_model(copy.deepcopy(training.model).to(torch.bfloat16), path)
             tokenizer.save(path)
 
         write_atomically(path, write)

@@ -41,7 +41,7 @@ def take_step(training: Training, batches: list[Batch], plan: Plan) -> tuple[flo
     loss = 0.0
     for batch in batches:
         with precision(plan.dtype):
-            logits = model(batch.tokens, documents=batch.documents)
+            logits = model(batch.tokens, mask=batch.mask)
         logits, targets = logits.float().flatten(0, 1), batch.targets.flatten()
         share = F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum") / n_targets
         share.backward()  # adds to the gradients that are there

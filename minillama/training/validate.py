@@ -4,7 +4,7 @@ import math
 
 from minillama.data import Documents
 from minillama.evaluate.losses import bits_per_byte, document_losses
-from minillama.sampling import continuations
+from minillama.inference.engine import continuations
 from minillama.training.corpus import QUICK_DOCUMENTS, Corpus
 from minillama.training.events import Validated
 from minillama.training.step import Diverged, Training

@@ -76,9 +76,9 @@ def build_model(
         if dtype is None:
             dtypes = (DTYPES[file.get_slice(name).get_dtype()] for name, file in found.items())
             dtype = reduce(torch.promote_types, dtypes)
-        with _Undrawn():  # still without numbers
-            model = model.to(dtype)
-        model = model.to_empty(device=device)
+        model = model.to(dtype).to_empty(device=device)
+        if config.tie_embeddings:  # every weight is a new one
+            model.output.weight = model.tok_embeddings.weight
         # Copied, not mapped: the model must not change, or crash, when the file does.
         with torch.no_grad():
             for ours, parameter in model.named_parameters():

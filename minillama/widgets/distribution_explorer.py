@@ -15,7 +15,7 @@ from minillama.plots.show import picture
 from minillama.plots.text import readable
 from minillama.sampling import check_prompts
 from minillama.tokenizer import Tokenizer
-from minillama.transforms import next_token_probabilities
+from minillama.transforms import Sampling, next_token_probabilities
 from minillama.widgets.still import Data, Metadata, WithStill
 
 ROWS = 10  # so many of the likeliest tokens are shown
@@ -177,7 +177,7 @@ class DistributionExplorer(WithStill):
 
     def _transform(self, change: Any = None) -> None:
         options = {name: getattr(self, name).value for name in RANGES}
-        after = next_token_probabilities(self._logits, [self._ids()], **options)
+        after = next_token_probabilities(self._logits, [self._ids()], Sampling(**options))
         self.after: Float[Tensor, " vocab_size"] = after[0]
         widest = max(float(self.before.max()), float(self.after.max()))
         for bars, token in zip(self._bars, self._order, strict=False):

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from minillama.inference.engine import generate
 from minillama.model import Llama
-from minillama.sampling import generate
 from minillama.tokenizer import Tokenizer
 
 REFRESH = 0.05  # seconds from one look of the text to the next while it is written
