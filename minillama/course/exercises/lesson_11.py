@@ -32,7 +32,7 @@ def accumulate(model, batches):
     n_targets = sum(int((batch.targets != IGNORED).sum()) for batch in batches)
     total = 0.0
     for batch in batches:
-        logits = model(batch.tokens, documents=batch.documents).flatten(0, 1)
+        logits = model(batch.tokens, mask=batch.mask).flatten(0, 1)
         loss = F.cross_entropy(
             logits, batch.targets.flatten(), ignore_index=IGNORED, reduction="sum"
         )
