@@ -3,7 +3,7 @@
 import pytest
 
 from minillama.course.checks import CHECKS
-from minillama.course.probing import BLANK
+from minillama.course.source.blanks import BLANK
 
 
 class Answers:

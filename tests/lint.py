@@ -13,14 +13,14 @@ import re
 from copy import deepcopy
 from functools import cache
 
-from minillama.course.lessons import BUILD, TAUGHT
-from minillama.course.notebooks import (
+from minillama.course.authoring.execute import (
     COLOUR,
     WIDGET,
     notebook_text,
     read_notebook,
     tidy,
 )
+from minillama.course.source.taught import BUILD, TAUGHT
 
 TAGS = {"nbval-ignore-output", "raises-exception", "solution", "exercise"}
 BLANK = 'raise NotImplementedError("your code here")'

@@ -9,8 +9,8 @@ from shells import kernels
 
 import minillama.norm
 from minillama.course.build import NotPython, differing, package_source
-from minillama.course.definitions import definitions
-from minillama.course.lessons import TAUGHT, choose_lessons, lessons
+from minillama.course.source.definitions import definitions
+from minillama.course.source.taught import TAUGHT, choose_lessons, lessons
 
 LESSONS = lessons()
 CELLS = [
@@ -235,4 +235,4 @@ def lesson_folder(tmp_path, monkeypatch):
     (folder / ".ipynb_checkpoints").mkdir()
     write_lesson(folder / ".ipynb_checkpoints" / "03_toys-checkpoint.ipynb", "x = 1")
     write_lesson(folder / "draft.ipynb", "x = 1")
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (tmp_path / "none", folder))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (tmp_path / "none", folder))

@@ -21,7 +21,7 @@ matplotlib.use("agg")
 
 import minillama
 from minillama import background, control, runs, widgets
-from minillama.course.notebooks import execute, write_notebook
+from minillama.course.authoring.execute import execute, write_notebook
 from minillama.events import Paused, Step
 from minillama.lock import is_locked
 from minillama.recipe import TrainConfig

@@ -16,9 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from minillama.assets import PACKAGE
 from minillama.course.__main__ import main
-from minillama.course.carrying import carry
-from minillama.course.lessons import Lesson, lessons
-from minillama.course.notebooks import (
+from minillama.course.authoring.execute import (
     WIDGET,
     LessonError,
     execute,
@@ -26,7 +24,9 @@ from minillama.course.notebooks import (
     tidy,
     write_notebook,
 )
-from minillama.course.pictures import chosen_picture, picture_file, write_picture
+from minillama.course.authoring.pictures import chosen_picture, picture_file, write_picture
+from minillama.course.authoring.sync import carry
+from minillama.course.source.taught import Lesson, lessons
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -484,7 +484,7 @@ def test_what_was_executed_passes_nbval_and_a_change_does_not(executed, tmp_path
 
 
 def test_a_lesson_that_fails_is_told_and_left_alone(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", [tmp_path])
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", [tmp_path])
     path = make(tmp_path, [code("x = 1"), code("y = x / 0  # wrong", [stream("old\n")])])
     before = path.read_bytes()
     assert main(["execute"]) == 1
@@ -504,7 +504,7 @@ def test_a_cell_that_hangs_is_ended(tmp_path):
 def test_lessons_are_named_by_number_name_or_path(tmp_path, monkeypatch, capsys):
     there = [make(tmp_path, [code("1")], name) for name in ("00_tour.ipynb", "04_attention.ipynb")]
     before = [path.read_bytes() for path in there]
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", [tmp_path])
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", [tmp_path])
     monkeypatch.setattr("minillama.course.__main__.execute", read_notebook)
     for names in (["4"], ["04"], ["04_attention"], ["notebooks/04_attention.ipynb", "4"]):
         assert main(["execute", *names]) == 0
@@ -648,7 +648,7 @@ def test_a_cell_that_is_not_python_or_has_no_module_is_told(course):
 def test_the_command_lays_the_package_out_first(course, monkeypatch, capsys):
     lesson, package = course
     monkeypatch.setattr("minillama.course.__main__.PACKAGE", package)
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", [lesson.parent])
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", [lesson.parent])
     edit(lesson, "return 2 * math.pi * r", "return (2*math.pi * r)")
     assert main(["splice", "--to", "package"]) == 0
     assert "to the package: length (07_test.ipynb, cell 3, " in capsys.readouterr().out

@@ -14,15 +14,15 @@ from shells import kernels, write_lesson
 from minillama import plots
 from minillama.cli import main
 from minillama.course import blanks, my_package
-from minillama.course.adoption import Workbook
 from minillama.course.build import NotPython, package_source
-from minillama.course.checking import Check
+from minillama.course.checking.check import Check
 from minillama.course.checks import CHECKS
-from minillama.course.definitions import definitions, replace_definition
-from minillama.course.lessons import BUILD, TAUGHT, lessons
-from minillama.course.making import hints_above, make_workbook
-from minillama.course.splicing import parts, splice, unbound
-from minillama.course.workbook import box_of
+from minillama.course.source.definitions import definitions, replace_definition
+from minillama.course.source.splice import parts, splice, unbound
+from minillama.course.source.taught import BUILD, TAUGHT, lessons
+from minillama.course.workbook.adopt import Workbook
+from minillama.course.workbook.make import hints_above, make_workbook
+from minillama.course.workbook.notebook import box_of
 
 ROOT = Path(__file__).parent.parent
 FIRST = """\
@@ -101,7 +101,7 @@ def made_lessons(tmp_path_factory):
 @pytest.fixture
 def folder(made_lessons, tmp_path, monkeypatch):
     """A new workbook with the three lessons."""
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     make_workbook(tmp_path / "my course")
     return tmp_path / "my course"
 
@@ -351,7 +351,7 @@ def package(folder, module):
 
 
 def test_a_workbook_of_some_lessons_marks_only_theirs(made_lessons, tmp_path, monkeypatch):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     make_workbook(tmp_path / "w", ["7"])
     assert sorted(path.name for path in (tmp_path / "w").glob("*.ipynb")) == ["07_norm.ipynb"]
     assert [m for m in TAUGHT if parts(package(tmp_path / "w", m))] == ["norm"]
@@ -360,7 +360,7 @@ def test_a_workbook_of_some_lessons_marks_only_theirs(made_lessons, tmp_path, mo
 def test_the_command_says_what_it_made_and_what_comes_next(
     made_lessons, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     monkeypatch.chdir(tmp_path)
     assert main(["workbook", "new/my-course", "--lessons", "04", "7"]) == 0
     out = capsys.readouterr().out
@@ -379,7 +379,7 @@ def error_of(capsys, *argv):
 def test_unknown_lessons_and_full_folders_are_refused_in_a_sentence(
     made_lessons, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     monkeypatch.chdir(tmp_path)
     line = error_of(capsys, "workbook", "w", "--lessons", "99", "04", "x")
     assert line == "there is no lesson 99 or x: there are 04, 05, 07"
@@ -400,7 +400,7 @@ def test_unknown_lessons_and_full_folders_are_refused_in_a_sentence(
 
 @pytest.mark.parametrize("there", [True, False])
 def test_an_interrupted_write_leaves_nothing_behind(made_lessons, tmp_path, monkeypatch, there):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     target, write, count = tmp_path / "w", Path.write_text, []
     if there:
         target.mkdir()
@@ -441,7 +441,7 @@ import torch
 import minillama
 from importlib import import_module
 from minillama.course.checks import CHECKS
-from minillama.course.lessons import TAUGHT
+from minillama.course.source.taught import TAUGHT
 for check in CHECKS.values():
     if check.module in TAUGHT:
         result = check.run(getattr(import_module(f"my_minillama.{check.module}"), check.name))

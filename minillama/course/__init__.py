@@ -1,7 +1,7 @@
 """The course's own tools: build cells, checks that explain, workbooks."""
 
 from minillama.course.build import load_ipython_extension
-from minillama.course.checking import CheckResult
-from minillama.course.workbook import check, progress
+from minillama.course.checking.check import CheckResult
+from minillama.course.workbook.notebook import check, progress
 
 __all__ = ["CheckResult", "check", "load_ipython_extension", "progress"]

@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from minillama.course.definitions import compile_source, definitions
-from minillama.course.lessons import TAUGHT
+from minillama.course.source.definitions import compile_source, definitions
+from minillama.course.source.taught import TAUGHT
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -3,7 +3,7 @@
 import pkgutil
 from importlib import import_module
 
-from minillama.course.checking import Check
+from minillama.course.checking.check import Check
 
 
 def _all_checks() -> dict[str, Check]:

@@ -1,0 +1,89 @@
+"""The lessons: where they are, and what each of them builds, read from the notebooks themselves."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from minillama.assets import PACKAGE
+from minillama.course.source.definitions import Definition, definitions
+
+# An installed package carries the lessons inside; in a clone they stand beside the package.
+ROOTS = (PACKAGE / "notebooks", PACKAGE.parent / "notebooks")
+# The modules that lessons build, in an order in which each imports only from those before it.
+TAUGHT = tuple(
+    "norm rope cache attention feedforward model data optim transforms sampling beam".split()
+)
+BUILD = re.compile(r"%%build[ \t]+(\w+)[ \t]*(?:\n|$)")
+
+
+@dataclass(frozen=True)
+class BuildCell:
+    """A cell `%%build module`; `source` is what stands below that line."""
+
+    module: str
+    source: str
+
+    @property
+    def definitions(self) -> dict[str, Definition]:
+        """What the cell defines, by name."""
+        return definitions(self.source)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson: the number "04" and the name "attention" of notebooks/04_attention.ipynb."""
+
+    path: Path
+
+    @property
+    def number(self) -> str:
+        return self.path.stem.partition("_")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem.partition("_")[2]
+
+    @cached_property
+    def cells(self) -> list[dict[str, Any]]:
+        """The notebook's cells, each with its source as one string."""
+        cells = json.loads(self.path.read_text(encoding="utf-8"))["cells"]
+        return [cell | {"source": "".join(cell["source"])} for cell in cells]
+
+    @property
+    def title(self) -> str:
+        """The first heading."""
+        text = "\n".join(cell["source"] for cell in self.cells if cell["cell_type"] == "markdown")
+        heading = re.search(r"^# +(.+)", text, re.MULTILINE)
+        return heading[1].strip() if heading else self.name
+
+    @property
+    def builds(self) -> list[BuildCell]:
+        """Its build cells, in order."""
+        sources = [cell["source"] for cell in self.cells if cell["cell_type"] == "code"]
+        found = [(BUILD.match(source), source) for source in sources]
+        return [BuildCell(match[1], source[match.end() :]) for match, source in found if match]
+
+
+def lessons() -> list[Lesson]:
+    """All lessons, in order."""
+    folder = next((root for root in ROOTS if root.is_dir()), ROOTS[0])
+    return [Lesson(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
+
+
+def choose_lessons(numbers: Iterable[str]) -> list[Lesson]:
+    """The lessons of these numbers ("4" or "04"), in order; all of them if there are no numbers.
+
+    Raises ValueError for a number that no lesson has.
+    """
+    there = {lesson.number: lesson for lesson in lessons()}
+    wanted = list(numbers) or list(there)
+    unknown = [number for number in wanted if number.zfill(2) not in there]
+    if not there:
+        raise ValueError(f"there are no lessons in {ROOTS[0]} nor in {ROOTS[1]}")
+    if unknown:
+        raise ValueError(f"there is no lesson {' or '.join(unknown)}: there are {', '.join(there)}")
+    return [there[number] for number in sorted({number.zfill(2) for number in wanted})]
