@@ -2,7 +2,7 @@
 
 import pytest
 
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
 from minillama.course.source.blanks import BLANK
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import minillama.cache
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
 from minillama.course.source.blanks import BLANK
 from minillama.model import Block as packages_block
 from minillama.norm import RMSNorm

@@ -13,13 +13,14 @@ from shells import kernels, write_lesson
 
 from minillama import plots
 from minillama.cli import main
-from minillama.course import blanks, my_package
-from minillama.course.build import NotPython, package_source
+from minillama.course.build import NotPython
 from minillama.course.checking.check import Check
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
+from minillama.course.source import blanks
 from minillama.course.source.definitions import definitions, replace_definition
 from minillama.course.source.splice import parts, splice, unbound
-from minillama.course.source.taught import BUILD, TAUGHT, lessons
+from minillama.course.source.taught import BUILD, lessons, package_source, taught
+from minillama.course.workbook import my_package
 from minillama.course.workbook.adopt import Workbook
 from minillama.course.workbook.make import hints_above, make_workbook
 from minillama.course.workbook.notebook import box_of
@@ -150,7 +151,7 @@ class Reader:
         return (self.folder / "my_minillama" / f"{module}.py").read_text(encoding="utf-8")
 
     def yours(self):
-        every = {name: part for m in TAUGHT for name, part in parts(self.file(m)).items()}
+        every = {name: part for m in taught() for name, part in parts(self.file(m)).items()}
         return {name for name, part in every.items() if part.yours}
 
     def cells(self, lesson):
@@ -262,7 +263,7 @@ def test_each_build_cell_has_its_hints_above_it_and_nothing_else_has(folder):
 
 def test_a_hint_is_text_and_not_html(monkeypatch):
     hinted = Check("RMSNorm", "norm", {"forward": "a < b > c & d"})
-    monkeypatch.setitem(CHECKS, "RMSNorm", hinted)
+    monkeypatch.setitem(CHECKS.loaded, "RMSNorm", hinted)
     [cell] = hints_above({"id": "x" * 64, "source": cell_of_norm()})
     assert "- `RMSNorm.forward`: a &lt; b &gt; c &amp; d\n" in cell["source"]
     assert len(cell["id"]) == 64
@@ -334,7 +335,7 @@ class Counter:
 
 
 def test_the_package_begins_as_minillamas_with_marks(folder):
-    for module in TAUGHT:
+    for module in taught():
         source = (folder / "my_minillama" / f"{module}.py").read_bytes().decode()
         assert "\r" not in source
         there = parts(source)
@@ -342,7 +343,9 @@ def test_the_package_begins_as_minillamas_with_marks(folder):
         plain = re.sub(r"# minillama's, until you build it in lesson \d\d\.\n", "", source)
         plain = plain.replace("from my_minillama.", "from minillama.")
         assert plain == package_source(module)
-    marks = {name: part.lesson for m in TAUGHT for name, part in parts(package(folder, m)).items()}
+    marks = {
+        name: part.lesson for m in taught() for name, part in parts(package(folder, m)).items()
+    }
     assert marks == {name: lesson for lesson, names in BUILDS.items() for name in names}
 
 
@@ -354,7 +357,7 @@ def test_a_workbook_of_some_lessons_marks_only_theirs(made_lessons, tmp_path, mo
     monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     make_workbook(tmp_path / "w", ["7"])
     assert sorted(path.name for path in (tmp_path / "w").glob("*.ipynb")) == ["07_norm.ipynb"]
-    assert [m for m in TAUGHT if parts(package(tmp_path / "w", m))] == ["norm"]
+    assert [m for m in taught() if parts(package(tmp_path / "w", m))] == ["norm"]
 
 
 def test_the_command_says_what_it_made_and_what_comes_next(
@@ -424,7 +427,7 @@ def test_an_interrupted_write_leaves_nothing_behind(made_lessons, tmp_path, monk
 
 def test_one_who_knows_it_all(reader):
     for lesson, names in BUILDS.items():
-        module = next(m for m in TAUGHT if names[0] in parts(reader.file(m)))
+        module = next(m for m in taught() if names[0] in parts(reader.file(m)))
         fill = {n: definitions(package_source(module))[n].source for n in names}
         printed = "".join(reader.play(lesson, fill))
         for name in names:
@@ -440,10 +443,10 @@ def test_one_who_knows_it_all(reader):
 import torch
 import minillama
 from importlib import import_module
-from minillama.course.checks import CHECKS
-from minillama.course.source.taught import TAUGHT
+from minillama.course.registry import CHECKS
+from minillama.course.source.taught import taught
 for check in CHECKS.values():
-    if check.module in TAUGHT:
+    if check.module in taught():
         result = check.run(getattr(import_module(f"my_minillama.{check.module}"), check.name))
         assert result.passed, result.message
 from my_minillama.attention import apply_rope
@@ -940,7 +943,7 @@ def test_a_build_cell_may_be_split_into_several(reader):
 
 def test_a_right_definition_must_serve_what_uses_it(reader, monkeypatch):
     blind = Check("apply_rope", "rope", CHECKS["apply_rope"].hints)
-    monkeypatch.setitem(CHECKS, "apply_rope", blind)  # calls anything right
+    monkeypatch.setitem(CHECKS.loaded, "apply_rope", blind)  # calls anything right
     turned = cell("rope", "apply_rope")
     out = reader.run(turned.replace("turned.type_as(x)", "-turned.type_as(x).flip(-2)"))
     assert "apply_rope is right by itself, but Attention does not work with it. The rest" in out

@@ -1,7 +1,7 @@
 """Carry definitions between lessons and the package, by name, and leave all else as it is.
 
 A cell `%%build attention` shares its definitions with minillama/attention.py, and a cell with the
-tag `solution` of lesson 04 shares its with minillama/course/exercises/lesson_04.py.
+tag `solution` of lesson 04 shares its with minillama/course/lessons/lesson_04/solutions.py.
 """
 
 import re
@@ -19,7 +19,7 @@ from minillama.course.authoring.execute import (
     write_text,
 )
 from minillama.course.source.definitions import Definition, definitions, replace_definition
-from minillama.course.source.taught import BUILD
+from minillama.course.source.taught import BUILD, file_of
 
 
 @dataclass
@@ -35,9 +35,9 @@ def home(cell: NotebookNode, lesson: Path, package: Path) -> Path | None:
     if cell.cell_type != "code":
         return None
     if build := BUILD.match(cell.source):
-        return package / f"{build[1]}.py"
+        return package / file_of(build[1])
     if "solution" in cell.metadata.get("tags", []):
-        return package / "course" / "exercises" / f"lesson_{lesson.stem[:2]}.py"
+        return package / "course" / "lessons" / f"lesson_{lesson.stem[:2]}" / "solutions.py"
     return None
 
 

@@ -8,26 +8,15 @@ the reference's source: where an answer's results are those of a mistake, the ch
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from torch import nn
-
 from minillama.course.checking.answer import Outcome, Probe, run_probe
 from minillama.course.checking.compare import problem, same, wrong_with
+from minillama.course.checking.mistakes import Mistake
 from minillama.course.complaint import Complaint
 from minillama.course.source.definitions import Definition, compile_source, definitions
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A plausible wrong answer: the reference with `edits` (old text: new text) made to it."""
-
-    name: str
-    why: str
-    edits: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -162,33 +151,3 @@ def said(printed: str, most: int = 10) -> str:
     lines = printed.rstrip().splitlines()
     more = [f"... and {len(lines) - most} lines more"] if len(lines) > most else []
     return "".join(f"\n    {line}" for line in ["It printed:", *lines[:most], *more] if lines)
-
-
-def check(answer: Any, name: str | None = None) -> CheckResult:
-    """Check a function or class by its name; print the verdict and return it.
-
-    Where there is no check of that name, or no function is given, the verdict says so.
-    """
-    from minillama.course.checks import CHECKS  # they import this module
-
-    called = str(name or getattr(answer, "__name__", type(answer).__name__))
-    unfit = misplaced(answer, called, list(CHECKS))
-    result = CheckResult(called, False, None, unfit) if unfit else CHECKS[called].run(answer)
-    print(result.message)
-    return result
-
-
-def misplaced(answer: Any, name: str, known: list[str]) -> str:
-    """Why nothing can be checked, in a sentence; empty where something can."""
-    if not callable(answer) or isinstance(answer, nn.Module):
-        example = next((n for n in (name, answer) if isinstance(n, str) and n in known), "attend")
-        kind = "class" if isinstance(answer, nn.Module) else "function"
-        return f"give check the {kind} itself, as in check({example})"
-    if name in known:
-        return ""
-    if name == "<lambda>":
-        return 'a lambda has no name: say what it is, as in check(f, "attend")'
-    near = get_close_matches(name, known, 1)
-    if near:
-        return f"there is no check for {name!r}: is {near[0]} meant?"
-    return f"there is no check for {name!r}. There are checks for {', '.join(sorted(known))}"

@@ -77,7 +77,7 @@ def _variants(path: Path, lines: Lines) -> list[dict[str, str]]:
         elif kind == "-" and (above != "-" or joined):
             edits.append((joined, [text], []))
         elif above in ("-", "+"):
-            edits[-1][1 if kind == "-" else 2].append(text)
+            (edits[-1][1] if kind == "-" else edits[-1][2]).append(text)
         else:
             raise ValueError(f"{where}: new lines (+) follow old ones (-)")
         above = kind

@@ -1,15 +1,16 @@
-"""What a reader's definition uses of the notebook, and a file of my_minillama would not know."""
+"""The names that code reads and does not define, which a file of my_minillama may not know."""
 
+import builtins
+import symtable
 from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
 
 from minillama.course.complaint import Complaint
-from minillama.course.source.splice import PACKAGE, unbound
 
 
-def must_reach(before: str, source: str, module: str, namespace: dict[str, Any]) -> None:
+def must_reach(before: str, source: str, file: str, namespace: dict[str, Any]) -> None:
     """Raise Complaint for a name in a module's new source that only the notebook has.
 
     before: the module's source as it is, whose names are not asked for.
@@ -18,7 +19,7 @@ def must_reach(before: str, source: str, module: str, namespace: dict[str, Any])
     for name in [name for name in unbound(source) if name not in known]:
         if name not in namespace:
             raise Complaint(f"uses {name}, which nothing defines: is it misspelt?")
-        own = f"{PACKAGE}/{module}.py is a file of its own and does not see other cells"
+        own = f"{file} is a file of its own and does not see other cells"
         raise Complaint(
             f"uses {name}, which only the notebook knows. {own}: {cure(name, namespace[name])}."
         )
@@ -43,3 +44,23 @@ def cure(name: str, value: Any) -> str:
 def is_array(value: Any) -> bool:
     """Whether this is a NumPy array; NumPy need not be there."""
     return type(value).__module__ == "numpy" and type(value).__name__ == "ndarray"
+
+
+def unbound(source: str) -> list[str]:
+    """Names that a module reads and nothing in it, nor Python, defines; in alphabetical order."""
+    top = symtable.symtable(source, "<module>", "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    names = reads(top) - bound - vars(builtins).keys()
+    return sorted(name for name in names if not name.startswith("__"))
+
+
+def reads(table: symtable.SymbolTable) -> set[str]:
+    """The names that code reads from its module, which are not those of its own variables."""
+    at_top = table.get_type() == "module"
+    symbols = [s for s in table.get_symbols() if s.is_referenced() and (at_top or s.is_global())]
+    return {s.get_name() for s in symbols}.union(*map(reads, table.get_children()))
+
+
+def names_read(source: str) -> set[str]:
+    """The names that a piece of a module reads from that module, or from Python."""
+    return reads(symtable.symtable(source, "<module>", "exec"))

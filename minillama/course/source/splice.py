@@ -5,15 +5,14 @@ reader has come; nothing else is stored.
 """
 
 import ast
-import builtins
 import re
-import symtable
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from minillama.course.complaint import Complaint
 from minillama.course.source.definitions import Definition, definitions, replace_definition
-from minillama.course.source.taught import TAUGHT
+from minillama.course.source.free_names import names_read
+from minillama.course.source.taught import file_of, taught
 
 PACKAGE = "my_minillama"
 UNBUILT = "# minillama's, until you build it in lesson {}."
@@ -21,7 +20,6 @@ BUILT = "# Yours, built in lesson {}."
 HELPER = "# Yours, which {} uses."
 HELPER_MARK = re.compile(HELPER.format(r"(\w+)"))
 MARK = re.compile(r"# (minillama's, until you build it|Yours, built) in lesson (\d\d)\.")
-IMPORT = re.compile(rf"^([ \t]*from )minillama\.({'|'.join(TAUGHT)})(?= import\b)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,9 @@ class Part:
 
 def own_imports(source: str) -> str:
     """The source with the taught modules imported from the reader's package."""
-    return IMPORT.sub(rf"\1{PACKAGE}.\2", source)
+    modules = "|".join(map(re.escape, taught()))
+    found = rf"^([ \t]*from )minillama\.({modules})(?= import\b)"
+    return re.sub(found, rf"\1{PACKAGE}.\2", source, flags=re.MULTILINE)
 
 
 def parts(source: str) -> dict[str, Part]:
@@ -63,7 +63,7 @@ def splice(source: str, module: str, name: str, cell: str) -> str:
 
     Raises Complaint where a helper's or an import's name means something else in the module.
     """
-    ours, file = definitions(cell), f"{PACKAGE}/{module}.py"
+    ours, file = definitions(cell), f"{PACKAGE}/{file_of(module)}"
     used = uses(name, cell, given=set(parts(source)))
     bound = imports(source)
     for statement, alias in imports(own_imports(cell)).items():
@@ -127,7 +127,7 @@ def uses(name: str, cell: str, given: set[str]) -> set[str]:
     """The names that a definition reads, with those that its helpers in the cell read."""
     ours, used, todo = definitions(cell), set[str](), [name]
     while todo:
-        names = reads(symtable.symtable(ours[todo.pop()].source, PACKAGE, "exec")) - given
+        names = names_read(ours[todo.pop()].source) - given
         todo += [n for n in names - used if n in ours and n != name]
         used |= names
     return used
@@ -157,18 +157,3 @@ def insert(source: str, at: int, new: list[str]) -> str:
     """The source with new lines before the line of that index."""
     lines = source.splitlines()
     return "\n".join([*lines[:at], *new, *lines[at:]]) + "\n"
-
-
-def unbound(source: str) -> list[str]:
-    """Names that a module reads and nothing in it, nor Python, defines; in alphabetical order."""
-    top = symtable.symtable(source, PACKAGE, "exec")
-    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
-    names = reads(top) - bound - vars(builtins).keys()
-    return sorted(name for name in names if not name.startswith("__"))
-
-
-def reads(table: symtable.SymbolTable) -> set[str]:
-    """The names that code reads from its module, which are not those of its own variables."""
-    at_top = table.get_type() == "module"
-    symbols = [s for s in table.get_symbols() if s.is_referenced() and (at_top or s.is_global())]
-    return {s.get_name() for s in symbols}.union(*map(reads, table.get_children()))

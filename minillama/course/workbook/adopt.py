@@ -16,18 +16,17 @@ from typing import Any, ClassVar
 from minillama.course.build import (
     NotPython,
     differing,
-    package_source,
     run_cell,
     taught_module,
 )
 from minillama.course.checking.check import CheckResult
-from minillama.course.checks import CHECKS
 from minillama.course.complaint import Complaint
+from minillama.course.registry import CHECKS
 from minillama.course.source.blanks import BLANK, unfilled
 from minillama.course.source.definitions import definitions
 from minillama.course.source.free_names import must_reach
 from minillama.course.source.splice import PACKAGE, splice, without_unused_helpers
-from minillama.course.source.taught import TAUGHT, lessons
+from minillama.course.source.taught import file_of, lessons, package_source, taught
 from minillama.course.workbook.my_package import MyPackage
 
 MISSING, NOT_WRITTEN = "missing", "not-written"  # there is no attempt to keep
@@ -49,7 +48,7 @@ class Workbook:
         """Bind the names of what is the reader's already in the notebook, and return them."""
         yours = {
             name: getattr(importlib.import_module(f"{PACKAGE}.{module}"), name)
-            for module in TAUGHT
+            for module in taught()
             for name, part in self.package.parts(module).items()
             if part.yours
         }
@@ -80,7 +79,7 @@ class Workbook:
             for name in self.changed_of_given(module, names, cell):
                 print(
                     f"{name} is given, and not to build: this notebook uses it as you changed it, "
-                    f"{PACKAGE}/{module}.py keeps it as it was."
+                    f"{PACKAGE}/{file_of(module)} keeps it as it was."
                 )
         except BaseException as error:
             what = f"its build cell stopped with {type(error).__name__}"
@@ -150,7 +149,7 @@ class Workbook:
                 raise Complaint(f"still has the line `{line}`{where}: delete it.")
             before, lent = self.package.source(module), self.package.lent(module)
             source = without_unused_helpers(splice(before, module, name, cell), lent)
-            must_reach(before, source, module, self.shell.user_ns)
+            must_reach(before, source, f"{PACKAGE}/{file_of(module)}", self.shell.user_ns)
             with self.package.fresh({module: source}) as load:
                 verdict = CHECKS[name].run(getattr(load(module), name))
                 broken = self.broken_users(module, name, load) if verdict.passed else []
@@ -165,15 +164,16 @@ class Workbook:
             self.package.reload(self.shell.user_ns)
         elif name not in self.verdicts or self.verdicts[name].passed:
             return CheckResult(name, True, None, f"{name}: still right.")
-        text = f"It stands in {PACKAGE}/{module}.py now."
+        text = f"It stands in {PACKAGE}/{file_of(module)} now."
         return CheckResult(name, True, None, f"{verdict.message}\n{text}")
 
     def broken_users(
         self, module: str, name: str, load: Callable[[str], ModuleType]
     ) -> list[CheckResult]:
         """The verdicts on what needs a right definition and fails with it."""
-        users = self.package.users(module)
-        others = [c for c in CHECKS.values() if c.module in users and c.name != name]
+        users = [(n, m) for m in self.package.users(module) for n in self.package.names(m)]
+        checks = [CHECKS[n] for n, m in users if n in CHECKS and CHECKS[n].module == m]
+        others = [check for check in checks if check.name != name]
         verdicts = [other.run(getattr(load(other.module), other.name)) for other in others]
         return [verdict for verdict in verdicts if not verdict.passed]
 
@@ -206,7 +206,7 @@ class Workbook:
 
     def summary(self) -> str:
         """How far the reader has come, in a line."""
-        every = [part for module in TAUGHT for part in self.package.parts(module).values()]
+        every = [part for module in taught() for part in self.package.parts(module).values()]
         yours = sum(part.yours for part in every)
         if yours == len(every):
             return f"All {yours} parts of {PACKAGE} that this workbook builds are yours."
@@ -215,7 +215,7 @@ class Workbook:
     def standing(self, answer: Any, name: str) -> CheckResult | None:
         """The verdict on what a name is bound to that is known without a check, or None."""
         package, _, module = str(getattr(answer, "__module__", None)).partition(".")
-        if package not in ("minillama", PACKAGE) or module not in TAUGHT:
+        if package not in ("minillama", PACKAGE) or module not in taught():
             return None
         part, last = self.package.parts(module).get(name), self.verdicts.get(name)
         if part is None:
@@ -233,7 +233,7 @@ class Workbook:
     def left_out(self, answer: Any, name: str) -> str:
         """What to say of a right definition of the notebook's that no build cell has taken in."""
         module, tried = CHECKS[name].module, self.shell.user_ns.get(f"my_{name}")
-        part = self.package.parts(module).get(name) if module in TAUGHT else None
+        part = self.package.parts(module).get(name) if module in taught() else None
         ours = getattr(answer, "__module__", None) == "__main__" and answer is not tried
         if part is None or not ours or self.building:
             return ""

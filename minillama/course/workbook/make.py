@@ -8,12 +8,18 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from minillama.course.build import package_source
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
 from minillama.course.source.blanks import blank
 from minillama.course.source.definitions import definitions, replace_definition
 from minillama.course.source.splice import PACKAGE, UNBUILT, mark, own_imports
-from minillama.course.source.taught import BUILD, TAUGHT, Lesson, choose_lessons
+from minillama.course.source.taught import (
+    BUILD,
+    Lesson,
+    choose_lessons,
+    file_of,
+    package_source,
+    taught,
+)
 from minillama.disk import write_text, writing
 
 INIT = '''\
@@ -62,7 +68,10 @@ def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
     """
     chosen = choose_lessons(numbers)
     files = {lesson.path.name: workbook_notebook(lesson) for lesson in chosen}
-    files |= {f"{PACKAGE}/{module}.py": workbook_module(module, chosen) for module in TAUGHT}
+    for module in taught():
+        path = Path(PACKAGE, file_of(module))
+        files[path.as_posix()] = workbook_module(module, chosen)
+        files |= {(inside / "__init__.py").as_posix(): "" for inside in path.parents[:-1]}
     files[f"{PACKAGE}/__init__.py"] = INIT
     files["README.md"] = README.format(first=chosen[0].path.name, package=PACKAGE)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -73,6 +82,7 @@ def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
     try:
         with writing(folder):
             for name, text in files.items():
+                (folder / name).parent.mkdir(exist_ok=True, parents=True)
                 write_text(folder / name, text)
     except BaseException:
         for path in [folder] if made else folder.iterdir():

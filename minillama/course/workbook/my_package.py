@@ -14,25 +14,32 @@ from types import ModuleType
 from typing import Any
 
 from minillama.course.complaint import Complaint, raised
+from minillama.course.source.definitions import definitions
 from minillama.course.source.splice import PACKAGE, Part, imports, parts
-from minillama.course.source.taught import TAUGHT
+from minillama.course.source.taught import file_of, taught
 from minillama.runs import write_atomically
 
 
 @dataclass(frozen=True)
 class MyPackage:
-    """The folder my_minillama, whose modules are named as minillama's are: "attention"."""
+    """The folder my_minillama, with modules of minillama's names: "attention", "finetune.lora"."""
 
     folder: Path
 
     def source(self, module: str) -> str:
         """The text of a module as it is now."""
-        return (self.folder / f"{module}.py").read_text(encoding="utf-8")
+        return (self.folder / file_of(module)).read_text(encoding="utf-8")
 
     def lent(self, module: str) -> list[str]:
         """The names of a module that others import."""
-        statements = "\n".join(s for other in TAUGHT for s in imports(self.source(other)))
-        return re.findall(rf"^from {PACKAGE}\.{module} import (\w+)", statements, re.MULTILINE)
+        statements = "\n".join(s for other in taught() for s in imports(self.source(other)))
+        return re.findall(
+            rf"^from {PACKAGE}\.{re.escape(module)} import (\w+)", statements, re.MULTILINE
+        )
+
+    def names(self, module: str) -> list[str]:
+        """The names that a module defines."""
+        return [*definitions(self.source(module))]
 
     def parts(self, module: str) -> dict[str, Part]:
         """What there is to build in a module, by name."""
@@ -41,15 +48,17 @@ class MyPackage:
     def users(self, module: str) -> list[str]:
         """A module and those that need it, directly or through others."""
         users = [module]
-        for name in TAUGHT:  # each stands after those that it imports from
-            found = re.findall(rf"^from {PACKAGE}\.(\w+) import", self.source(name), re.MULTILINE)
+        for name in taught():  # each stands after those that it imports from
+            found = re.findall(
+                rf"^from {PACKAGE}\.([\w.]+) import", self.source(name), re.MULTILINE
+            )
             if {*found} & {*users} and name not in users:
                 users.append(name)
         return users
 
     def write(self, module: str, source: str) -> None:
         """Replace a module's file, as a whole or not at all."""
-        path = self.folder / f"{module}.py"
+        path = self.folder / file_of(module)
 
         def write(partial: Path) -> None:
             partial.write_text(source, encoding="utf-8", newline="\n")
@@ -60,7 +69,7 @@ class MyPackage:
 
     def reload(self, namespace: dict[str, Any]) -> None:
         """Have all that is imported use the files as they are now, and the namespace too."""
-        names = [f"{PACKAGE}.{module}" for module in TAUGHT]
+        names = [f"{PACKAGE}.{module}" for module in taught()]
         live = [sys.modules[name] for name in names if name in sys.modules]
         old = {
             id(value): (value, module, name)
@@ -85,7 +94,7 @@ class MyPackage:
             copy = Path(place) / PACKAGE
             shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
             for module, source in changed.items():
-                (copy / f"{module}.py").write_text(source, encoding="utf-8", newline="\n")
+                (copy / file_of(module)).write_text(source, encoding="utf-8", newline="\n")
             live = take_out()
             sys.path.insert(0, place)
             importlib.invalidate_caches()
@@ -109,5 +118,5 @@ def import_or_complain(module: str) -> ModuleType:
         return importlib.import_module(f"{PACKAGE}.{module}")
     except Exception as error:  # whatever the reader's code does
         raise Complaint(
-            f"cannot stand in {PACKAGE}/{module}.py: importing that {raised(error)}"
+            f"cannot stand in {PACKAGE}/{file_of(module)}: importing that {raised(error)}"
         ) from error

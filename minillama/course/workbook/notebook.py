@@ -1,18 +1,14 @@
-"""A workbook that is open in a notebook: `%load_ext minillama.course.workbook`, check, progress."""
+"""A workbook that is open in a notebook: `%load_ext minillama.course.workbook`, progress."""
 
 import importlib
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from minillama.course import checking
 from minillama.course.build import register
-from minillama.course.checking.check import CheckResult
-from minillama.course.checks import CHECKS
 from minillama.course.complaint import raised
 from minillama.course.source.splice import PACKAGE
-from minillama.course.source.taught import TAUGHT
+from minillama.course.source.taught import file_of, taught
 from minillama.course.workbook.adopt import Workbook
 from minillama.course.workbook.my_package import MyPackage
 
@@ -39,42 +35,18 @@ def load_ipython_extension(shell: Any) -> None:
         )
     if sys.path[0] not in ("", str(folder.parent)):
         sys.path.insert(0, str(folder.parent))
-    for module in TAUGHT:
+    for module in taught():
         try:
             importlib.import_module(f"{PACKAGE}.{module}")
         except Exception as error:  # somebody has edited the file
             raise UsageError(
-                f"{PACKAGE}/{module}.py cannot be imported: it {raised(error)}. Undo what was "
-                "changed in the file by hand, then restart the kernel."
+                f"{PACKAGE}/{file_of(module)} cannot be imported: it {raised(error)}. Undo what "
+                "was changed in the file by hand, then restart the kernel."
             ) from error
     workbook = Workbook.here = Workbook(MyPackage(folder), shell)
     register(shell, workbook.build)
     if yours := workbook.bind_yours():
         print(f"Yours already: {', '.join(yours)}.")
-
-
-def check(answer: Any, name: str | None = None) -> CheckResult:
-    """Check a function or class by its name; print the verdict and return it.
-
-    In a workbook, where a name stands for minillama's until the reader's is right, this repeats
-    the last verdict on the reader's. Where nothing can be checked, the verdict says so.
-    """
-    called, here = str(name or getattr(answer, "__name__", type(answer).__name__)), Workbook.here
-    if here is None:
-        return checking.check(answer, name)
-    verdict = here.standing(answer, called)
-    if verdict is not None:
-        print(verdict.message)
-        return verdict
-    verdict = checking.check(answer, name)
-    if not verdict.passed:
-        return verdict
-    if CHECKS[called].module not in TAUGHT and called not in here.solved:
-        here.solved.append(called)
-    if more := here.left_out(answer, called):
-        print(more)
-        return replace(verdict, message=f"{verdict.message}\n{more}")
-    return verdict
 
 
 def progress() -> None:
@@ -91,7 +63,7 @@ def progress() -> None:
     package = MyPackage(folder) if here is None else here.package
     lines: dict[tuple[str, str], list[str]] = {}
     boxes: dict[str, list[bool]] = {}  # for each part that a box holds, whether it is theirs
-    for module in TAUGHT:
+    for module in taught():
         for name, part in package.parts(module).items():
             line = lines.setdefault((part.lesson, module), [])
             line.append(f"{'✓' if part.yours else '·'} {name}")
