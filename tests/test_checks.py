@@ -13,7 +13,7 @@ import torch
 
 from minillama.attention import Attention, attend, causal_mask, repeat_heads
 from minillama.course import check
-from minillama.course.checking import answer as probing
+from minillama.course import complaint as probing
 from minillama.course.checking import compare as comparing
 from minillama.course.checking.answer import Case
 from minillama.course.checking.compare import same

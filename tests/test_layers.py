@@ -41,6 +41,11 @@ LAYERS = [
     "__main__",
 ]
 RANK = {module: rank for rank, line in enumerate(LAYERS) for module in line.split()}
+# The same inside minillama/course.
+COURSE = (
+    "complaint source checking lessons registry build workbook check installation authoring "
+    "__init__ __main__"
+).split()
 MODEL_LAYER = {"fields", "config", "norm", "rope", "cache", "attention", "feedforward", "model"}
 # `Llama.from_pretrained` reaches up when it is called, since that is where people look for it.
 EXCEPTIONS = {("model", "weights")}
@@ -86,6 +91,18 @@ def test_imports_run_downward(path):
             imported = name.split(".")[1]
             if imported in RANK and (module, imported) not in EXCEPTIONS:
                 assert RANK[imported] <= RANK[module], f"{module} must not import {imported}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "course").rglob("*.py")), ids=str)
+def test_imports_inside_the_course_run_downward(path):
+    inside = path.relative_to(PACKAGE / "course").with_suffix("")
+    lesson = inside.parts[1] if inside.parts[0] == "lessons" and len(inside.parts) > 2 else None
+    for name in imports(path):
+        if name.startswith("minillama.course."):
+            room, *more = name.split(".")[2:]
+            assert COURSE.index(room) <= COURSE.index(inside.parts[0]), f"{inside}: {name}"
+            if room == "lessons" and more:
+                assert more[0] in (lesson, "shared"), f"{inside} imports of another lesson: {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -554,7 +554,7 @@ def length(r):
 def course(tmp_path):
     """A package with a module and exercises, and a lesson that shares their definitions."""
     package = tmp_path / "package"
-    exercises = package / "course" / "exercises" / "lesson_07.py"
+    exercises = package / "course" / "lessons" / "lesson_07" / "solutions.py"
     exercises.parent.mkdir(parents=True)
     (package / "circle.py").write_text(MODULE, encoding="utf-8")
     solution = '"""Solutions."""\n\n\ndef double(x):\n    return 2 * x\n'
@@ -592,7 +592,7 @@ def test_a_definition_goes_to_the_lesson_and_nothing_else_changes(course):
     before = read_notebook(lesson)
     edit(package / "circle.py", "The comment teaches too", "It teaches")
     edit(package / "circle.py", "SIZE = 3", "SIZE = 4")
-    edit(package / "course" / "exercises" / "lesson_07.py", "2 * x", "x + x")
+    edit(package / "course" / "lessons" / "lesson_07" / "solutions.py", "2 * x", "x + x")
     done = carry([lesson], package, "notebooks")
     assert [line.split(" (")[0] for line in done.changed] == ["SIZE", "area", "double"]
     assert "07_test.ipynb, cell 2, and package/circle.py" in done.changed[1]
@@ -617,7 +617,7 @@ def test_a_definition_goes_to_the_package_and_nothing_else_changes(course):
     assert lesson.read_bytes() == notebook
     text = (package / "circle.py").read_text(encoding="utf-8")
     assert text == MODULE.replace("return math.pi * r**2", "return r**2 * math.pi")
-    exercises = (package / "course" / "exercises" / "lesson_07.py").read_text(encoding="utf-8")
+    exercises = (package / "course" / "lessons" / "lesson_07" / "solutions.py").read_text(encoding="utf-8")
     assert exercises == '"""Solutions."""\n\n\ndef double(x):\n    return x + x\n'
 
 

@@ -18,7 +18,8 @@ from minillama.course.checking.check import Check
 from minillama.course.registry import CHECKS
 from minillama.course.source import blanks
 from minillama.course.source.definitions import definitions, replace_definition
-from minillama.course.source.splice import parts, splice, unbound
+from minillama.course.source.free_names import unbound
+from minillama.course.source.splice import parts, splice
 from minillama.course.source.taught import BUILD, lessons, package_source, taught
 from minillama.course.workbook import my_package
 from minillama.course.workbook.adopt import Workbook
@@ -441,7 +442,7 @@ def test_one_who_knows_it_all(reader):
         reader.folder,
         """
 import torch
-import minillama
+import minillama.attention, minillama.rope
 from importlib import import_module
 from minillama.course.registry import CHECKS
 from minillama.course.source.taught import taught
@@ -449,15 +450,14 @@ for check in CHECKS.values():
     if check.module in taught():
         result = check.run(getattr(import_module(f"my_minillama.{check.module}"), check.name))
         assert result.passed, result.message
-from my_minillama.attention import apply_rope
-from my_minillama.model import Llama
+from my_minillama.attention import Attention, apply_rope
 assert apply_rope.__module__ == "my_minillama.rope"
 config = minillama.ModelConfig.preset("tiny")
-theirs, ours = Llama(config), minillama.Llama(config)
+theirs, ours = Attention(config), minillama.attention.Attention(config)
 theirs.load_state_dict(ours.state_dict())
-assert type(theirs.norm).__module__ == "my_minillama.norm"
-tokens = torch.arange(30).view(2, 15) % config.vocab_size
-print(torch.equal(theirs(tokens), ours(tokens)))
+x, tables = torch.randn(2, 5, config.dim), minillama.rope.rope_tables(config)
+tables = [table[:5] for table in tables]
+print(torch.equal(theirs(x, *tables), ours(x, *tables)))
 """,
     )
     assert out == "True\n"
@@ -1056,6 +1056,19 @@ def test_splicing_leaves_the_rest_alone():
 
 # The lessons that there are
 
+WHOLE = """
+import torch
+import minillama
+from my_minillama.model import Llama
+
+config = minillama.ModelConfig.preset("tiny")
+theirs, ours = Llama(config), minillama.Llama(config)
+theirs.load_state_dict(ours.state_dict())
+assert type(theirs.norm).__module__ == "my_minillama.norm"
+tokens = torch.arange(30).view(2, 15) % config.vocab_size
+same = torch.equal(theirs(tokens), ours(tokens))
+"""
+
 
 @pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.path.stem)
 def test_real_lessons_can_be_built_whole(lesson, tmp_path, monkeypatch):
@@ -1085,5 +1098,8 @@ def test_real_lessons_can_be_built_whole(lesson, tmp_path, monkeypatch):
                 # What has no check is given: a constant, or a line around PyTorch's own.
                 made = [name for name in build.definitions if name in CHECKS]
                 assert {name: there[name].yours for name in made} == dict.fromkeys(made, True)
+            # A whole model of theirs computes what minillama's does.
+            kernel.run(WHOLE)
+            assert kernel.error is None and kernel.names["same"]
         finally:
             leave()
