@@ -205,7 +205,9 @@ def test_an_exception_in_a_call_shows_the_cells_lines_and_so_does_inspect(kernel
 def test_a_module_that_no_lesson_builds_is_refused_in_a_sentence(kernel, line):
     out = kernel.run(f"%%build {line}\nx = 1")
     assert out == "" and "x" not in kernel.names
-    assert str(kernel.error).startswith("%%build needs the module that the cell builds: cache, rope")
+    assert str(kernel.error).startswith(
+        "%%build needs the module that the cell builds: cache, rope"
+    )
 
 
 def test_lessons_are_read_from_the_notebooks(lesson_folder):

@@ -617,7 +617,9 @@ def test_a_definition_goes_to_the_package_and_nothing_else_changes(course):
     assert lesson.read_bytes() == notebook
     text = (package / "circle.py").read_text(encoding="utf-8")
     assert text == MODULE.replace("return math.pi * r**2", "return r**2 * math.pi")
-    exercises = (package / "course" / "lessons" / "lesson_07" / "solutions.py").read_text(encoding="utf-8")
+    exercises = (package / "course" / "lessons" / "lesson_07" / "solutions.py").read_text(
+        encoding="utf-8"
+    )
     assert exercises == '"""Solutions."""\n\n\ndef double(x):\n    return x + x\n'
 
 

@@ -95,7 +95,9 @@ def test_two_checks_of_one_name_in_a_lesson_are_refused_too(made_up):
 
 def test_a_check_and_its_mistakes_stand_side_by_side(made_up):
     checks = made_up("lesson_94", a_py=CHECK.format("half"), other_txt=ONE)
-    with pytest.raises(ValueError, match=r"lesson_94.a\.py checks half, whose mistakes are in None"):
+    with pytest.raises(
+        ValueError, match=r"lesson_94.a\.py checks half, whose mistakes are in None"
+    ):
         checks["other"]
     checks = made_up("lesson_95", third_txt=ONE)
     with pytest.raises(ValueError, match=r"lesson_95.third\.txt stands beside no check of third"):

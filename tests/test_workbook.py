@@ -444,10 +444,10 @@ def test_one_who_knows_it_all(reader):
 import torch
 import minillama.attention, minillama.rope
 from importlib import import_module
+from pathlib import Path
 from minillama.course.registry import CHECKS
-from minillama.course.source.taught import taught
 for check in CHECKS.values():
-    if check.module in taught():
+    if Path(f"my_minillama/{check.module}.py").is_file():
         result = check.run(getattr(import_module(f"my_minillama.{check.module}"), check.name))
         assert result.passed, result.message
 from my_minillama.attention import Attention, apply_rope
@@ -563,7 +563,7 @@ def test_one_who_keeps_imports_and_helpers_in_other_cells(reader):
     assert "attention_weights is right." in out
     assert reader.file("attention").count("def root(x):\n    return x ** EXPONENT") == 1
     assert "np.power" not in reader.file("attention")
-    in_a_fresh_process(reader.folder, "import my_minillama.model")
+    in_a_fresh_process(reader.folder, "import my_minillama.attention")
 
 
 def test_what_only_tries_a_definition_out_stays_in_the_notebook(reader):
@@ -636,7 +636,7 @@ def test_imports_that_the_module_lacks_come_along(reader):
 def test_one_whose_code_raises_at_the_definition(reader):
     out = reader.run("%%build attention\ndef causal_mask(time: Imt, keys):\n    return 1")
     assert isinstance(reader.kernel.error, NameError)
-    assert "----> 2 def causal_mask(time: Imt, keys):" in out and "adoption.py" not in out
+    assert "----> 2 def causal_mask(time: Imt, keys):" in out and "adopt.py" not in out
     text = "causal_mask: its build cell stopped with NameError; minillama's is used.\n"
     assert out.startswith(text)
     assert reader.run("check(causal_mask)").startswith(text)
@@ -740,10 +740,8 @@ def test_one_who_renames_or_deletes_the_function(reader):
     )
     out = reader.run("%%build norm\ndef norm(x):\n    return x")
     assert "this cell does not define it; minillama's is used. If norm is meant to be it" in out
-    out = reader.run("%%build cache\nprint(1)")
-    assert out.startswith(
-        "1\nThis cell defines nothing. To build in cache there are no parts. A helper"
-    )
+    out = reader.run("%%build attention\nprint(1)")
+    assert out.startswith("1\nThis cell defines nothing. To build in attention there are causal_")
     assert reader.yours() == {"attention_weights"}
 
 
@@ -778,7 +776,7 @@ def test_a_restart_forgets_nothing(reader):
     reader.run("%%build attention\ndef attend(q, k, v, mask=None):\n    return v")
     reader.run(cell("norm", "RMSNorm"))
     reader.restart()
-    assert reader.said == "Yours already: RMSNorm, causal_mask.\n"
+    assert reader.said == "Yours already: causal_mask, RMSNorm.\n"
     assert reader.run("print(causal_mask(1, 1).item(), RMSNorm.__module__)") == (
         "True my_minillama.norm\n"
     )
@@ -808,12 +806,12 @@ def test_progress_shows_what_is_theirs_and_what_in_part(reader, monkeypatch):
     assert "lesson 07  norm         ✓ RMSNorm\n" in out
     assert out.endswith("The map of LLaMA. Yours: norm; in part: attention.\n")
     reader.run(cell("attention", "attention_weights", "attend"))
-    assert reader.run("progress()").endswith("The map of LLaMA. Yours: norm, attention.\n")
+    assert reader.run("progress()").endswith("The map of LLaMA. Yours: attention, norm.\n")
     assert drawn == [
         {"built": [], "begun": []},
         {"built": [], "begun": ["attention"]},
         {"built": ["norm"], "begun": ["attention"]},
-        {"built": ["norm", "attention"], "begun": []},
+        {"built": ["attention", "norm"], "begun": []},
     ]
 
 
@@ -910,15 +908,15 @@ def test_a_helper_that_nothing_uses_any_more_is_removed(reader):
     source = reader.file("attention")
     assert "# Yours, which attention_weights uses.\ndef positions(*size" in source
     assert "which causal_mask uses" not in source
-    in_a_fresh_process(reader.folder, "import my_minillama.model")
+    in_a_fresh_process(reader.folder, "import my_minillama.attention")
 
     # And so does one of which another module speaks.
-    path = reader.folder / "my_minillama" / "feedforward.py"
+    path = reader.folder / "my_minillama" / "norm.py"
     user = "from my_minillama.attention import (\n    positions as p,\n)\n"
-    path.write_text(f"{reader.file('feedforward')}\n\n{user}", encoding="utf-8")
+    path.write_text(f"{reader.file('norm')}\n\n{user}", encoding="utf-8")
     reader.run(f"%%build attention\n{reference('attention', 'attention_weights')}")
     assert reader.file("attention").count("# Yours, which") == 2
-    path.write_text(reader.file("feedforward").replace(user, ""), encoding="utf-8")
+    path.write_text(reader.file("norm").replace(user, ""), encoding="utf-8")
     reader.run(f"%%build attention\n{reference('attention', 'attention_weights')}  # as it was")
     assert "# Yours, which" not in reader.file("attention")
 

@@ -26,7 +26,7 @@ from minillama.course.source.blanks import BLANK, unfilled
 from minillama.course.source.definitions import definitions
 from minillama.course.source.free_names import must_reach
 from minillama.course.source.splice import PACKAGE, splice, without_unused_helpers
-from minillama.course.source.taught import file_of, lessons, package_source, taught
+from minillama.course.source.taught import file_of, lessons, package_source
 from minillama.course.workbook.my_package import MyPackage
 
 MISSING, NOT_WRITTEN = "missing", "not-written"  # there is no attempt to keep
@@ -48,7 +48,7 @@ class Workbook:
         """Bind the names of what is the reader's already in the notebook, and return them."""
         yours = {
             name: getattr(importlib.import_module(f"{PACKAGE}.{module}"), name)
-            for module in taught()
+            for module in self.package.modules
             for name, part in self.package.parts(module).items()
             if part.yours
         }
@@ -61,7 +61,7 @@ class Workbook:
         What the reader's code raises reaches the notebook as it is, once the names are bound.
         """
         __tracebackhide__ = True  # a traceback begins in the reader's cell
-        module = taught_module(line)
+        module = self.own_module(line)
         names, namespace = self.expected(module, cell), self.shell.user_ns
         given = list[str]()  # what the cell has as my_minillama has it, such as a constant
         judged = dict[str, CheckResult]()
@@ -107,6 +107,18 @@ class Workbook:
         if not names:
             print(self.nothing_expected(module, cell))
         print(self.summary())
+
+    def own_module(self, line: str) -> str:
+        """The module that a `%%build` line names. Raises UsageError for one that is not there."""
+        from IPython.core.error import UsageError
+
+        module = taught_module(line)
+        if module not in self.package.modules:
+            raise UsageError(
+                f"there is no {PACKAGE}/{file_of(module)}: this workbook was made without it. "
+                "`minillama workbook` makes a new one, in another folder."
+            )
+        return module
 
     def changed_of_given(self, module: str, names: list[str], cell: str) -> list[str]:
         """What a cell has otherwise than minillama, though it is not among the names to build."""
@@ -206,7 +218,9 @@ class Workbook:
 
     def summary(self) -> str:
         """How far the reader has come, in a line."""
-        every = [part for module in taught() for part in self.package.parts(module).values()]
+        every = [
+            part for module in self.package.modules for part in self.package.parts(module).values()
+        ]
         yours = sum(part.yours for part in every)
         if yours == len(every):
             return f"All {yours} parts of {PACKAGE} that this workbook builds are yours."
@@ -215,7 +229,7 @@ class Workbook:
     def standing(self, answer: Any, name: str) -> CheckResult | None:
         """The verdict on what a name is bound to that is known without a check, or None."""
         package, _, module = str(getattr(answer, "__module__", None)).partition(".")
-        if package not in ("minillama", PACKAGE) or module not in taught():
+        if package not in ("minillama", PACKAGE) or module not in self.package.modules:
             return None
         part, last = self.package.parts(module).get(name), self.verdicts.get(name)
         if part is None:
@@ -233,7 +247,7 @@ class Workbook:
     def left_out(self, answer: Any, name: str) -> str:
         """What to say of a right definition of the notebook's that no build cell has taken in."""
         module, tried = CHECKS[name].module, self.shell.user_ns.get(f"my_{name}")
-        part = self.package.parts(module).get(name) if module in taught() else None
+        part = self.package.parts(module).get(name) if module in self.package.modules else None
         ours = getattr(answer, "__module__", None) == "__main__" and answer is not tried
         if part is None or not ours or self.building:
             return ""

@@ -26,13 +26,21 @@ class MyPackage:
 
     folder: Path
 
+    @property
+    def modules(self) -> list[str]:
+        """The taught modules that are there, each after those that it imports from.
+
+        A workbook that was made for fewer lessons, or by an earlier minillama, lacks some.
+        """
+        return [module for module in taught() if (self.folder / file_of(module)).is_file()]
+
     def source(self, module: str) -> str:
         """The text of a module as it is now."""
         return (self.folder / file_of(module)).read_text(encoding="utf-8")
 
     def lent(self, module: str) -> list[str]:
         """The names of a module that others import."""
-        statements = "\n".join(s for other in taught() for s in imports(self.source(other)))
+        statements = "\n".join(s for other in self.modules for s in imports(self.source(other)))
         return re.findall(
             rf"^from {PACKAGE}\.{re.escape(module)} import (\w+)", statements, re.MULTILINE
         )
@@ -48,7 +56,7 @@ class MyPackage:
     def users(self, module: str) -> list[str]:
         """A module and those that need it, directly or through others."""
         users = [module]
-        for name in taught():  # each stands after those that it imports from
+        for name in self.modules:  # each stands after those that it imports from
             found = re.findall(
                 rf"^from {PACKAGE}\.([\w.]+) import", self.source(name), re.MULTILINE
             )
@@ -69,7 +77,7 @@ class MyPackage:
 
     def reload(self, namespace: dict[str, Any]) -> None:
         """Have all that is imported use the files as they are now, and the namespace too."""
-        names = [f"{PACKAGE}.{module}" for module in taught()]
+        names = [f"{PACKAGE}.{module}" for module in self.modules]
         live = [sys.modules[name] for name in names if name in sys.modules]
         old = {
             id(value): (value, module, name)

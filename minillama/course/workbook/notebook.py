@@ -8,7 +8,7 @@ from typing import Any
 from minillama.course.build import register
 from minillama.course.complaint import raised
 from minillama.course.source.splice import PACKAGE
-from minillama.course.source.taught import file_of, taught
+from minillama.course.source.taught import file_of
 from minillama.course.workbook.adopt import Workbook
 from minillama.course.workbook.my_package import MyPackage
 
@@ -35,7 +35,8 @@ def load_ipython_extension(shell: Any) -> None:
         )
     if sys.path[0] not in ("", str(folder.parent)):
         sys.path.insert(0, str(folder.parent))
-    for module in taught():
+    package = MyPackage(folder)
+    for module in package.modules:
         try:
             importlib.import_module(f"{PACKAGE}.{module}")
         except Exception as error:  # somebody has edited the file
@@ -43,7 +44,7 @@ def load_ipython_extension(shell: Any) -> None:
                 f"{PACKAGE}/{file_of(module)} cannot be imported: it {raised(error)}. Undo what "
                 "was changed in the file by hand, then restart the kernel."
             ) from error
-    workbook = Workbook.here = Workbook(MyPackage(folder), shell)
+    workbook = Workbook.here = Workbook(package, shell)
     register(shell, workbook.build)
     if yours := workbook.bind_yours():
         print(f"Yours already: {', '.join(yours)}.")
@@ -63,7 +64,7 @@ def progress() -> None:
     package = MyPackage(folder) if here is None else here.package
     lines: dict[tuple[str, str], list[str]] = {}
     boxes: dict[str, list[bool]] = {}  # for each part that a box holds, whether it is theirs
-    for module in taught():
+    for module in package.modules:
         for name, part in package.parts(module).items():
             line = lines.setdefault((part.lesson, module), [])
             line.append(f"{'✓' if part.yours else '·'} {name}")
