@@ -2,8 +2,8 @@
 
 import pytest
 
-from minillama.course.checks import CHECKS
-from minillama.course.probing import BLANK
+from minillama.course.registry import CHECKS
+from minillama.course.source.blanks import BLANK
 
 
 class Answers:

@@ -13,14 +13,14 @@ import re
 from copy import deepcopy
 from functools import cache
 
-from minillama.course.lessons import BUILD, TAUGHT
-from minillama.course.notebooks import (
+from minillama.course.authoring.execute import (
     COLOUR,
     WIDGET,
     notebook_text,
     read_notebook,
     tidy,
 )
+from minillama.course.source.taught import BUILD, file_of, taught
 
 TAGS = {"nbval-ignore-output", "raises-exception", "solution", "exercise"}
 BLANK = 'raise NotImplementedError("your code here")'
@@ -198,8 +198,10 @@ def style(cell):
     if cell.source.rstrip().endswith(";"):
         yield "a semicolon at its end hides a result: write `_ = ...`"
     if build := BUILD.match(cell.source):
-        if f": the same as in minillama/{build[1]}.py." not in "".join(map(said, cell.outputs)):
-            yield f"it does not say that its definitions are those of minillama/{build[1]}.py"
+        if f": the same as in minillama/{file_of(build[1])}." not in "".join(
+            map(said, cell.outputs)
+        ):
+            yield f"it does not say that its definitions are those of minillama/{file_of(build[1])}"
     elif "%%build" in cell.source:
         yield "%%build and a module's name are the first line"
 
@@ -212,12 +214,12 @@ def taught_imports(cell):
     for node in ast.walk(parse(cell)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.removeprefix("minillama.").split(".")[0] in TAUGHT:
+                if alias.name.removeprefix("minillama.") in taught():
                     yield f"`import {alias.name}`: write `from {alias.name} import ...`"
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minillama"):
             for alias in node.names:
                 right = taught_module(alias.name)
-                if node.module == "minillama" and alias.name in TAUGHT:
+                if node.module == "minillama" and alias.name in taught():
                     yield f"`from minillama import {alias.name}`: import names from it"
                 elif right and node.module != right:
                     yield f"{alias.name} is taught: import it from {right}, not {node.module}"
@@ -227,7 +229,7 @@ def taught_imports(cell):
 def taught_names():
     """Every public function and class of the taught modules, and where it is."""
     found = {}
-    for name in TAUGHT:
+    for name in taught():
         module = importlib.import_module(f"minillama.{name}")
         for key, value in vars(module).items():
             own = getattr(value, "__module__", None) == module.__name__

@@ -11,7 +11,7 @@ import pytest
 from lab import Notebook, Server, open_browser, require_browser
 from nbformat.v4 import new_code_cell, new_notebook
 
-from minillama.course.notebooks import read_notebook, tidy, write_notebook
+from minillama.course.authoring.execute import read_notebook, tidy, write_notebook
 
 DRAWN = 1.0  # seconds: a picture that Python draws takes longer than what the page does itself
 LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))

@@ -12,11 +12,13 @@ import pytest
 import torch
 
 from minillama.attention import Attention, attend, causal_mask, repeat_heads
-from minillama.course import check, comparing, probing
-from minillama.course.checking import Mistake
-from minillama.course.checks import CHECKS
-from minillama.course.comparing import same
-from minillama.course.probing import Case
+from minillama.course import check
+from minillama.course import complaint as probing
+from minillama.course.checking import compare as comparing
+from minillama.course.checking.answer import Case
+from minillama.course.checking.compare import same
+from minillama.course.checking.mistakes import Mistake
+from minillama.course.registry import CHECKS
 from minillama.rope import apply_rope
 
 MISTAKES = [

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from answering import Answers, verdicts_of
 
-from minillama.course.exercises.lesson_02 import encode_bytes
+from minillama.course.lessons.lesson_02.solutions import encode_bytes
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
 answers = Answers()

@@ -5,7 +5,7 @@ import torch
 from answering import Answers, verdicts_of
 from einops import rearrange
 
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
 from minillama.rope import apply_rope
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")

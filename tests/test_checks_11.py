@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from answering import Answers, verdicts_of
 
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
 answers = Answers()

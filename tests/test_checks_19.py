@@ -5,7 +5,7 @@ import torch
 from answering import Answers, verdicts_of
 
 from minillama.cache import KVCache
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
 answers = Answers()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from answering import Answers, verdicts_of
 
 from minillama.attention import attend, causal_mask
-from minillama.course.checks import CHECKS
+from minillama.course.registry import CHECKS
 
 pytestmark = pytest.mark.usefixtures("as_readers_run")
 answers = Answers()

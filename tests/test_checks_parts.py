@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import minillama.cache
-from minillama.course.checks import CHECKS
-from minillama.course.probing import BLANK
+from minillama.course.registry import CHECKS
+from minillama.course.source.blanks import BLANK
 from minillama.model import Block as packages_block
 from minillama.norm import RMSNorm
 from minillama.rope import apply_rope as packages_rope

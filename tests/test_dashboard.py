@@ -21,7 +21,7 @@ matplotlib.use("agg")
 
 import minillama
 from minillama import widgets
-from minillama.course.notebooks import execute, write_notebook
+from minillama.course.authoring.execute import execute, write_notebook
 from minillama.runs import control
 from minillama.runs import folder as runs
 from minillama.runs.lock import is_locked

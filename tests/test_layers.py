@@ -36,6 +36,11 @@ LAYERS = [
     "__main__",
 ]
 RANK = {module: rank for rank, line in enumerate(LAYERS) for module in line.split()}
+# The same inside minillama/course.
+COURSE = (
+    "complaint source checking lessons registry build workbook check installation authoring "
+    "__init__ __main__"
+).split()
 MODEL_LAYER = {"config", "norm", "rope", "cache", "attention", "feedforward", "model"}
 FREE_OF_TORCH = {"tokenizer", "runs", "toytown"}
 
@@ -90,6 +95,20 @@ def test_there_is_no_circle_of_imports():
     graph = {name: imports(path) & names.keys() for name, path in names.items()}
     assert any(graph.values())
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the files
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "course").rglob("*.py")), ids=str)
+def test_imports_inside_the_course_run_downward(path):
+    inside = path.relative_to(PACKAGE / "course").with_suffix("")
+    lesson = inside.parts[1] if inside.parts[0] == "lessons" and len(inside.parts) > 2 else None
+    for name in imports(path):
+        if name.startswith("minillama.course."):
+            room, *more = name.split(".")[2:]
+            if room not in COURSE:
+                continue  # a name that minillama.course itself gives
+            assert COURSE.index(room) <= COURSE.index(inside.parts[0]), f"{inside}: {name}"
+            if room == "lessons" and more:
+                assert more[0] in (lesson, "shared"), f"{inside} imports of another lesson: {name}"
 
 
 @each_file

@@ -15,9 +15,7 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from minillama.course.__main__ import main
-from minillama.course.carrying import carry
-from minillama.course.lessons import Lesson, lessons
-from minillama.course.notebooks import (
+from minillama.course.authoring.execute import (
     WIDGET,
     LessonError,
     execute,
@@ -25,8 +23,9 @@ from minillama.course.notebooks import (
     tidy,
     write_notebook,
 )
-from minillama.course.pictures import chosen_picture, picture_file, write_picture
-from minillama.system.assets import PACKAGE
+from minillama.course.authoring.pictures import chosen_picture, picture_file, write_picture
+from minillama.course.authoring.sync import carry
+from minillama.course.source.taught import Lesson, lessons
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -484,7 +483,7 @@ def test_what_was_executed_passes_nbval_and_a_change_does_not(executed, tmp_path
 
 
 def test_a_lesson_that_fails_is_told_and_left_alone(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", [tmp_path])
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", [tmp_path])
     path = make(tmp_path, [code("x = 1"), code("y = x / 0  # wrong", [stream("old\n")])])
     before = path.read_bytes()
     assert main(["execute"]) == 1
@@ -504,7 +503,7 @@ def test_a_cell_that_hangs_is_ended(tmp_path):
 def test_lessons_are_named_by_number_name_or_path(tmp_path, monkeypatch, capsys):
     there = [make(tmp_path, [code("1")], name) for name in ("00_tour.ipynb", "04_attention.ipynb")]
     before = [path.read_bytes() for path in there]
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", [tmp_path])
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", [tmp_path])
     monkeypatch.setattr("minillama.course.__main__.execute", read_notebook)
     for names in (["4"], ["04"], ["04_attention"], ["notebooks/04_attention.ipynb", "4"]):
         assert main(["execute", *names]) == 0
@@ -554,7 +553,7 @@ def length(r):
 def course(tmp_path):
     """A package with a module and exercises, and a lesson that shares their definitions."""
     package = tmp_path / "package"
-    exercises = package / "course" / "exercises" / "lesson_07.py"
+    exercises = package / "course" / "lessons" / "lesson_07" / "solutions.py"
     exercises.parent.mkdir(parents=True)
     (package / "circle.py").write_text(MODULE, encoding="utf-8")
     solution = '"""Solutions."""\n\n\ndef double(x):\n    return 2 * x\n'
@@ -592,7 +591,7 @@ def test_a_definition_goes_to_the_lesson_and_nothing_else_changes(course):
     before = read_notebook(lesson)
     edit(package / "circle.py", "The comment teaches too", "It teaches")
     edit(package / "circle.py", "SIZE = 3", "SIZE = 4")
-    edit(package / "course" / "exercises" / "lesson_07.py", "2 * x", "x + x")
+    edit(package / "course" / "lessons" / "lesson_07" / "solutions.py", "2 * x", "x + x")
     done = carry([lesson], package, "notebooks")
     assert [line.split(" (")[0] for line in done.changed] == ["SIZE", "area", "double"]
     assert "07_test.ipynb, cell 2, and package/circle.py" in done.changed[1]
@@ -617,7 +616,9 @@ def test_a_definition_goes_to_the_package_and_nothing_else_changes(course):
     assert lesson.read_bytes() == notebook
     text = (package / "circle.py").read_text(encoding="utf-8")
     assert text == MODULE.replace("return math.pi * r**2", "return r**2 * math.pi")
-    exercises = (package / "course" / "exercises" / "lesson_07.py").read_text(encoding="utf-8")
+    exercises = (package / "course" / "lessons" / "lesson_07" / "solutions.py").read_text(
+        encoding="utf-8"
+    )
     assert exercises == '"""Solutions."""\n\n\ndef double(x):\n    return x + x\n'
 
 
@@ -648,7 +649,7 @@ def test_a_cell_that_is_not_python_or_has_no_module_is_told(course):
 def test_the_command_lays_the_package_out_first(course, monkeypatch, capsys):
     lesson, package = course
     monkeypatch.setattr("minillama.course.__main__.PACKAGE", package)
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", [lesson.parent])
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", [lesson.parent])
     edit(lesson, "return 2 * math.pi * r", "return (2*math.pi * r)")
     assert main(["splice", "--to", "package"]) == 0
     assert "to the package: length (07_test.ipynb, cell 3, " in capsys.readouterr().out

@@ -76,12 +76,13 @@ def test_wheel_holds_the_package_and_its_assets_and_nothing_else(tmp_path):
         file.extractall(tmp_path / "installed")
 
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("minillama/**/*.py")}
+    mistakes = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("minillama/**/*.txt")}
     shipped = [*ROOT.glob("assets/models/**/*"), *ROOT.glob("assets/tokenizers/**/*")]
     shipped += ROOT.glob("notebooks/*.ipynb")
     assets = {
         f"minillama/{path.relative_to(ROOT).as_posix()}" for path in shipped if path.is_file()
     }
-    assert names == modules | assets
+    assert names == modules | mistakes | assets
 
     for model in ROOT.glob("assets/models/*/config.json"):
         name = model.parent.name

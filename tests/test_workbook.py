@@ -13,16 +13,18 @@ from shells import kernels, write_lesson
 
 from minillama import plots
 from minillama.cli import main
-from minillama.course import blanks, my_package
-from minillama.course.adoption import Workbook
-from minillama.course.build import NotPython, package_source
-from minillama.course.checking import Check
-from minillama.course.checks import CHECKS
-from minillama.course.definitions import definitions, replace_definition
-from minillama.course.lessons import BUILD, TAUGHT, lessons
-from minillama.course.making import hints_above, make_workbook
-from minillama.course.splicing import parts, splice, unbound
-from minillama.course.workbook import box_of
+from minillama.course.build import NotPython
+from minillama.course.checking.check import Check
+from minillama.course.registry import CHECKS
+from minillama.course.source import blanks
+from minillama.course.source.definitions import definitions, replace_definition
+from minillama.course.source.free_names import unbound
+from minillama.course.source.splice import parts, splice
+from minillama.course.source.taught import BUILD, lessons, package_source, taught
+from minillama.course.workbook import my_package
+from minillama.course.workbook.adopt import Workbook
+from minillama.course.workbook.make import hints_above, make_workbook
+from minillama.course.workbook.notebook import box_of
 
 ROOT = Path(__file__).parent.parent
 FIRST = """\
@@ -101,7 +103,7 @@ def made_lessons(tmp_path_factory):
 @pytest.fixture
 def folder(made_lessons, tmp_path, monkeypatch):
     """A new workbook with the three lessons."""
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     make_workbook(tmp_path / "my course")
     return tmp_path / "my course"
 
@@ -150,7 +152,7 @@ class Reader:
         return (self.folder / "my_minillama" / f"{module}.py").read_text(encoding="utf-8")
 
     def yours(self):
-        every = {name: part for m in TAUGHT for name, part in parts(self.file(m)).items()}
+        every = {name: part for m in taught() for name, part in parts(self.file(m)).items()}
         return {name for name, part in every.items() if part.yours}
 
     def cells(self, lesson):
@@ -262,7 +264,7 @@ def test_each_build_cell_has_its_hints_above_it_and_nothing_else_has(folder):
 
 def test_a_hint_is_text_and_not_html(monkeypatch):
     hinted = Check("RMSNorm", "norm", {"forward": "a < b > c & d"})
-    monkeypatch.setitem(CHECKS, "RMSNorm", hinted)
+    monkeypatch.setitem(CHECKS.loaded, "RMSNorm", hinted)
     [cell] = hints_above({"id": "x" * 64, "source": cell_of_norm()})
     assert "- `RMSNorm.forward`: a &lt; b &gt; c &amp; d\n" in cell["source"]
     assert len(cell["id"]) == 64
@@ -334,7 +336,7 @@ class Counter:
 
 
 def test_the_package_begins_as_minillamas_with_marks(folder):
-    for module in TAUGHT:
+    for module in taught():
         source = (folder / "my_minillama" / f"{module}.py").read_bytes().decode()
         assert "\r" not in source
         there = parts(source)
@@ -342,7 +344,9 @@ def test_the_package_begins_as_minillamas_with_marks(folder):
         plain = re.sub(r"# minillama's, until you build it in lesson \d\d\.\n", "", source)
         plain = plain.replace("from my_minillama.", "from minillama.")
         assert plain == package_source(module)
-    marks = {name: part.lesson for m in TAUGHT for name, part in parts(package(folder, m)).items()}
+    marks = {
+        name: part.lesson for m in taught() for name, part in parts(package(folder, m)).items()
+    }
     assert marks == {name: lesson for lesson, names in BUILDS.items() for name in names}
 
 
@@ -351,16 +355,16 @@ def package(folder, module):
 
 
 def test_a_workbook_of_some_lessons_marks_only_theirs(made_lessons, tmp_path, monkeypatch):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     make_workbook(tmp_path / "w", ["7"])
     assert sorted(path.name for path in (tmp_path / "w").glob("*.ipynb")) == ["07_norm.ipynb"]
-    assert [m for m in TAUGHT if parts(package(tmp_path / "w", m))] == ["norm"]
+    assert [m for m in taught() if parts(package(tmp_path / "w", m))] == ["norm"]
 
 
 def test_the_command_says_what_it_made_and_what_comes_next(
     made_lessons, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     monkeypatch.chdir(tmp_path)
     assert main(["workbook", "new/my-course", "--lessons", "04", "7"]) == 0
     out = capsys.readouterr().out
@@ -379,7 +383,7 @@ def error_of(capsys, *argv):
 def test_unknown_lessons_and_full_folders_are_refused_in_a_sentence(
     made_lessons, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     monkeypatch.chdir(tmp_path)
     line = error_of(capsys, "workbook", "w", "--lessons", "99", "04", "x")
     assert line == "there is no lesson 99 or x: there are 04, 05, 07"
@@ -400,7 +404,7 @@ def test_unknown_lessons_and_full_folders_are_refused_in_a_sentence(
 
 @pytest.mark.parametrize("there", [True, False])
 def test_an_interrupted_write_leaves_nothing_behind(made_lessons, tmp_path, monkeypatch, there):
-    monkeypatch.setattr("minillama.course.lessons.ROOTS", (made_lessons,))
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
     target, write, count = tmp_path / "w", Path.write_text, []
     if there:
         target.mkdir()
@@ -424,7 +428,7 @@ def test_an_interrupted_write_leaves_nothing_behind(made_lessons, tmp_path, monk
 
 def test_one_who_knows_it_all(reader):
     for lesson, names in BUILDS.items():
-        module = next(m for m in TAUGHT if names[0] in parts(reader.file(m)))
+        module = next(m for m in taught() if names[0] in parts(reader.file(m)))
         fill = {n: definitions(package_source(module))[n].source for n in names}
         printed = "".join(reader.play(lesson, fill))
         for name in names:
@@ -438,23 +442,22 @@ def test_one_who_knows_it_all(reader):
         reader.folder,
         """
 import torch
-import minillama
+import minillama.attention, minillama.rope
 from importlib import import_module
-from minillama.course.checks import CHECKS
-from minillama.course.lessons import TAUGHT
+from pathlib import Path
+from minillama.course.registry import CHECKS
 for check in CHECKS.values():
-    if check.module in TAUGHT:
+    if Path(f"my_minillama/{check.module}.py").is_file():
         result = check.run(getattr(import_module(f"my_minillama.{check.module}"), check.name))
         assert result.passed, result.message
-from my_minillama.attention import apply_rope
-from my_minillama.model import Llama
+from my_minillama.attention import Attention, apply_rope
 assert apply_rope.__module__ == "my_minillama.rope"
 config = minillama.ModelConfig.preset("tiny")
-theirs, ours = Llama(config), minillama.Llama(config)
+theirs, ours = Attention(config), minillama.attention.Attention(config)
 theirs.load_state_dict(ours.state_dict())
-assert type(theirs.norm).__module__ == "my_minillama.norm"
-tokens = torch.arange(30).view(2, 15) % config.vocab_size
-print(torch.equal(theirs(tokens), ours(tokens)))
+x, tables = torch.randn(2, 5, config.dim), minillama.rope.rope_tables(config)
+tables = [table[:5] for table in tables]
+print(torch.equal(theirs(x, *tables), ours(x, *tables)))
 """,
     )
     assert out == "True\n"
@@ -560,7 +563,7 @@ def test_one_who_keeps_imports_and_helpers_in_other_cells(reader):
     assert "attention_weights is right." in out
     assert reader.file("attention").count("def root(x):\n    return x ** EXPONENT") == 1
     assert "np.power" not in reader.file("attention")
-    in_a_fresh_process(reader.folder, "import my_minillama.model")
+    in_a_fresh_process(reader.folder, "import my_minillama.attention")
 
 
 def test_what_only_tries_a_definition_out_stays_in_the_notebook(reader):
@@ -633,7 +636,7 @@ def test_imports_that_the_module_lacks_come_along(reader):
 def test_one_whose_code_raises_at_the_definition(reader):
     out = reader.run("%%build attention\ndef causal_mask(time: Imt, keys):\n    return 1")
     assert isinstance(reader.kernel.error, NameError)
-    assert "----> 2 def causal_mask(time: Imt, keys):" in out and "adoption.py" not in out
+    assert "----> 2 def causal_mask(time: Imt, keys):" in out and "adopt.py" not in out
     text = "causal_mask: its build cell stopped with NameError; minillama's is used.\n"
     assert out.startswith(text)
     assert reader.run("check(causal_mask)").startswith(text)
@@ -737,10 +740,8 @@ def test_one_who_renames_or_deletes_the_function(reader):
     )
     out = reader.run("%%build norm\ndef norm(x):\n    return x")
     assert "this cell does not define it; minillama's is used. If norm is meant to be it" in out
-    out = reader.run("%%build cache\nprint(1)")
-    assert out.startswith(
-        "1\nThis cell defines nothing. To build in cache there are no parts. A helper"
-    )
+    out = reader.run("%%build attention\nprint(1)")
+    assert out.startswith("1\nThis cell defines nothing. To build in attention there are causal_")
     assert reader.yours() == {"attention_weights"}
 
 
@@ -775,7 +776,7 @@ def test_a_restart_forgets_nothing(reader):
     reader.run("%%build attention\ndef attend(q, k, v, mask=None):\n    return v")
     reader.run(cell("norm", "RMSNorm"))
     reader.restart()
-    assert reader.said == "Yours already: RMSNorm, causal_mask.\n"
+    assert reader.said == "Yours already: causal_mask, RMSNorm.\n"
     assert reader.run("print(causal_mask(1, 1).item(), RMSNorm.__module__)") == (
         "True my_minillama.norm\n"
     )
@@ -805,12 +806,12 @@ def test_progress_shows_what_is_theirs_and_what_in_part(reader, monkeypatch):
     assert "lesson 07  norm         ✓ RMSNorm\n" in out
     assert out.endswith("The map of LLaMA. Yours: norm; in part: attention.\n")
     reader.run(cell("attention", "attention_weights", "attend"))
-    assert reader.run("progress()").endswith("The map of LLaMA. Yours: norm, attention.\n")
+    assert reader.run("progress()").endswith("The map of LLaMA. Yours: attention, norm.\n")
     assert drawn == [
         {"built": [], "begun": []},
         {"built": [], "begun": ["attention"]},
         {"built": ["norm"], "begun": ["attention"]},
-        {"built": ["norm", "attention"], "begun": []},
+        {"built": ["attention", "norm"], "begun": []},
     ]
 
 
@@ -907,15 +908,15 @@ def test_a_helper_that_nothing_uses_any_more_is_removed(reader):
     source = reader.file("attention")
     assert "# Yours, which attention_weights uses.\ndef positions(*size" in source
     assert "which causal_mask uses" not in source
-    in_a_fresh_process(reader.folder, "import my_minillama.model")
+    in_a_fresh_process(reader.folder, "import my_minillama.attention")
 
     # And so does one of which another module speaks.
-    path = reader.folder / "my_minillama" / "feedforward.py"
+    path = reader.folder / "my_minillama" / "norm.py"
     user = "from my_minillama.attention import (\n    positions as p,\n)\n"
-    path.write_text(f"{reader.file('feedforward')}\n\n{user}", encoding="utf-8")
+    path.write_text(f"{reader.file('norm')}\n\n{user}", encoding="utf-8")
     reader.run(f"%%build attention\n{reference('attention', 'attention_weights')}")
     assert reader.file("attention").count("# Yours, which") == 2
-    path.write_text(reader.file("feedforward").replace(user, ""), encoding="utf-8")
+    path.write_text(reader.file("norm").replace(user, ""), encoding="utf-8")
     reader.run(f"%%build attention\n{reference('attention', 'attention_weights')}  # as it was")
     assert "# Yours, which" not in reader.file("attention")
 
@@ -940,7 +941,7 @@ def test_a_build_cell_may_be_split_into_several(reader):
 
 def test_a_right_definition_must_serve_what_uses_it(reader, monkeypatch):
     blind = Check("apply_rope", "rope", CHECKS["apply_rope"].hints)
-    monkeypatch.setitem(CHECKS, "apply_rope", blind)  # calls anything right
+    monkeypatch.setitem(CHECKS.loaded, "apply_rope", blind)  # calls anything right
     turned = cell("rope", "apply_rope")
     out = reader.run(turned.replace("turned.type_as(x)", "-turned.type_as(x).flip(-2)"))
     assert "apply_rope is right by itself, but Attention does not work with it. The rest" in out
@@ -1053,6 +1054,19 @@ def test_splicing_leaves_the_rest_alone():
 
 # The lessons that there are
 
+WHOLE = """
+import torch
+import minillama
+from my_minillama.model import Llama
+
+config = minillama.ModelConfig.preset("tiny")
+theirs, ours = Llama(config), minillama.Llama(config)
+theirs.load_state_dict(ours.state_dict())
+assert type(theirs.norm).__module__ == "my_minillama.norm"
+tokens = torch.arange(30).view(2, 15) % config.vocab_size
+same = torch.equal(theirs(tokens), ours(tokens))
+"""
+
 
 @pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.path.stem)
 def test_real_lessons_can_be_built_whole(lesson, tmp_path, monkeypatch):
@@ -1082,5 +1096,8 @@ def test_real_lessons_can_be_built_whole(lesson, tmp_path, monkeypatch):
                 # What has no check is given: a constant, or a line around PyTorch's own.
                 made = [name for name in build.definitions if name in CHECKS]
                 assert {name: there[name].yours for name in made} == dict.fromkeys(made, True)
+            # A whole model of theirs computes what minillama's does.
+            kernel.run(WHOLE)
+            assert kernel.error is None and kernel.names["same"]
         finally:
             leave()

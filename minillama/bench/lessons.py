@@ -28,7 +28,7 @@ class LessonTime:
 
 def training_lessons() -> list[Path]:
     """The notebooks that train, in order."""
-    from minillama.course.lessons import lessons
+    from minillama.course.source.taught import lessons
 
     return [lesson.path for lesson in lessons() if trains(lesson.path)]
 
@@ -46,7 +46,7 @@ def lesson_time(path: Path) -> LessonTime:
 
     Raises ModuleNotFoundError without the course's packages, and ValueError where a cell fails.
     """
-    from minillama.course.notebooks import LessonError, execute
+    from minillama.course.authoring.execute import LessonError, execute
 
     start = time.perf_counter()
     try:

@@ -25,7 +25,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make it, and say what to do next."""
     from minillama.cli.shared import command
-    from minillama.course.making import make_workbook
+    from minillama.course.workbook.make import make_workbook
 
     chosen = make_workbook(args.folder, args.lessons)
     print(f"{args.folder} has your package my_minillama, a README.md, and")

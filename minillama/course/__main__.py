@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from minillama.course.carrying import carry, format_package
-from minillama.course.lessons import choose_lessons
-from minillama.course.notebooks import LessonError, execute, write_notebook
-from minillama.course.pictures import write_picture
+from minillama.course.authoring.execute import LessonError, execute, write_notebook
+from minillama.course.authoring.pictures import write_picture
+from minillama.course.authoring.sync import carry, format_package
+from minillama.course.source.taught import choose_lessons
 from minillama.system.assets import PACKAGE
 
 

@@ -1,5 +1,7 @@
 """`%%build attention`: a lesson's cell whose definitions are those of minillama/attention.py.
 
+A module in a folder is named with a dot: `%%build finetune.lora`.
+
 The cell runs in the notebook, and each definition in it is compared, as text, with the package's.
 The line that says they are the same is stored with the lesson and compared when it is tested, so a
 lesson cannot drift from the package unseen.
@@ -9,11 +11,10 @@ import ast
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from minillama.course.definitions import compile_source, definitions
-from minillama.course.lessons import TAUGHT
+from minillama.course.source.definitions import compile_source, definitions
+from minillama.course.source.taught import file_of, package_source, taught
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -73,7 +74,7 @@ def build(shell: Any, line: str, cell: str) -> None:
 
 def verdict(module: str, names: list[str], differ: list[str], own: list[str]) -> str:
     """The one line of output."""
-    file = f"minillama/{module}.py"
+    file = f"minillama/{file_of(module)}"
     if differ:
         verb = "differs" if len(differ) == 1 else "differ"
         words = f"{', '.join(differ)} {verb} from {file}"
@@ -88,8 +89,8 @@ def taught_module(line: str) -> str:
     """The module that a `%%build` line names. Raises UsageError for one that no lesson builds."""
     from IPython.core.error import UsageError
 
-    if line.strip() not in TAUGHT:
-        raise UsageError(f"%%build needs the module that the cell builds: {', '.join(TAUGHT)}")
+    if line.strip() not in taught():
+        raise UsageError(f"%%build needs the module that the cell builds: {', '.join(taught())}")
     return line.strip()
 
 
@@ -110,13 +111,6 @@ def run_cell(shell: Any, line: str, cell: str) -> None:
     exec(code, shell.user_ns)
 
 
-def package_source(module: str) -> str:
-    """The text of a module of minillama."""
-    file = import_module(f"minillama.{module}").__file__
-    assert file is not None
-    return Path(file).read_text(encoding="utf-8")
-
-
 def differing(cell: str, package: str) -> list[str]:
     """The names that a cell defines otherwise than the package's source, or that only it has."""
     theirs = definitions(package)
@@ -130,6 +124,6 @@ def differing(cell: str, package: str) -> list[str]:
 def changed_here(cell: str, package: Any, namespace: dict[str, Any]) -> list[str]:
     """What a cell uses of its module that is the notebook's own there, such as a changed cell's."""
     used = {node.id for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Name)}
-    others = used & definitions(package_source(package.__name__.split(".")[1])).keys()
+    others = used & definitions(package_source(package.__name__.partition(".")[2])).keys()
     others -= definitions(cell).keys()
     return sorted(n for n in others if n in namespace and namespace[n] is not vars(package)[n])

@@ -1,0 +1,1 @@
+"""Judge an answer: probe it, compare with what is right, recognize known mistakes."""

@@ -1,0 +1,1 @@
+"""The tour: checks, their known mistakes, and solutions."""

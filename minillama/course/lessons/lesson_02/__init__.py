@@ -1,0 +1,1 @@
+"""The tokenizer: checks, their known mistakes, and solutions."""

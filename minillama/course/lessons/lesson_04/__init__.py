@@ -1,0 +1,1 @@
+"""Attention: checks, their known mistakes, and solutions."""

@@ -1,0 +1,1 @@
+"""RoPE: checks, their known mistakes, and solutions."""

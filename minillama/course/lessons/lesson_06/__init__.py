@@ -1,0 +1,1 @@
+"""Heads: checks, their known mistakes, and solutions."""

@@ -1,0 +1,1 @@
+"""RMSNorm: checks, their known mistakes, and solutions."""

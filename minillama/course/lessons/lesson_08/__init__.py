@@ -1,0 +1,1 @@
+"""SwiGLU: checks, their known mistakes, and solutions."""

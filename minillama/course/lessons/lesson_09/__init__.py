@@ -1,0 +1,1 @@
+"""LLaMA: checks, their known mistakes, and solutions."""

@@ -1,0 +1,1 @@
+"""Training: checks, their known mistakes, and solutions."""

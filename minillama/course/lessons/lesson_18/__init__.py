@@ -1,0 +1,1 @@
+"""Sampling: checks, their known mistakes, and solutions."""

@@ -1,0 +1,1 @@
+"""The key-value cache: checks, their known mistakes, and solutions."""

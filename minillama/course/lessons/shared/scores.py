@@ -1,0 +1,44 @@
+"""What goes wrong between queries, keys and values, in whatever function they meet.
+
+Whoever writes `attention_weights`, `attend` or the whole of Attention can make the same mistakes.
+They stand in the text files of this folder, as edits of a plain version that takes the place of the
+function's own lines.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from minillama.course.checking.mistakes import Mistake, read_mistakes
+
+PLAIN = """\
+if mask is None:
+    mask = causal_mask(q.shape[-2], k.shape[-2], q.device)
+scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+scores = scores.masked_fill(~mask, -math.inf)
+weights = scores.softmax(dim=-1)
+"""
+# The plain version needs a key-value head for each query head.
+REPEATED = "".join(f"{x} = {x}.repeat_interleave(q.shape[1] // {x}.shape[1], 1)\n" for x in "kv")
+GROUPS_HINT = "query head h has key-value head h // (n_heads / n_kv_heads)"
+
+
+def family(name: str) -> tuple[Mistake, ...]:
+    """The mistakes of one text file, such as "weights"."""
+    return read_mistakes(Path(__file__).with_name(f"{name}.txt"))
+
+
+def mistakes(
+    anchor: str, before: str, result: str, known: Iterable[Mistake]
+) -> tuple[Mistake, ...]:
+    """Mistakes of PLAIN, which then stands, with its result, in front of a line of the source."""
+    made = list[Mistake]()
+    indent = anchor[: len(anchor) - len(anchor.lstrip())]
+    for mistake in known:
+        text = f"{before}{PLAIN}return {result}\n"
+        for old, new in mistake.edits.items():
+            assert text.count(old) == 1, (mistake.name, old)
+            text = text.replace(old, new)
+        lines = [f"{indent}{line}" for line in text.splitlines()]
+        edits = {anchor: "\n".join([*lines, anchor])}
+        made.append(Mistake(mistake.name, mistake.why, edits))
+    return tuple(made)

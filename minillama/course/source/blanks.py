@@ -1,0 +1,57 @@
+"""Blanks: definitions without their bodies, for a reader to fill."""
+
+import ast
+from collections.abc import Collection, Iterator
+
+BLANK = "your code here"  # what an unfilled blank raises, as NotImplementedError
+Function = ast.FunctionDef
+
+
+def blank(source: str, names: Collection[str]) -> str:
+    """A definition whose functions raise NotImplementedError instead, and keep their docstring.
+
+    `names` says what is blanked: a function by its own name, a class's methods by theirs.
+    """
+    lines = source.splitlines()
+    for function in reversed(list(functions(source))):
+        if function.name in names:
+            code = f'{" " * function.body[0].col_offset}raise NotImplementedError("{BLANK}")'
+            lines[body_start(function, lines) : function.end_lineno] = [code]
+    return "\n".join(lines)
+
+
+def unfilled(source: str) -> tuple[list[str], list[str]]:
+    """The functions of a definition that are blank, and those that still raise as a blank does."""
+    blanks, raising = [], []
+    for function in functions(source):
+        code = function.body[1:] if ast.get_docstring(function) is not None else function.body
+        if len(code) == 1 and is_blank(code[0]):
+            blanks.append(function.name)
+        elif any(is_blank(node) for node in ast.walk(function)):
+            raising.append(function.name)
+    return blanks, raising
+
+
+def functions(source: str) -> Iterator[Function]:
+    """The functions and methods at the top of a definition, in order."""
+    for node in ast.parse(source).body:
+        for inner in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(inner, Function):
+                yield inner
+
+
+def body_start(function: Function, lines: list[str]) -> int:
+    """The index of the first line of code or comment below signature and docstring."""
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        assert first.end_lineno is not None
+        return first.end_lineno
+    start = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))]) - 1
+    while not lines[start - 1].strip() or lines[start - 1].lstrip().startswith("#"):
+        start -= 1
+    return start
+
+
+def is_blank(node: ast.AST) -> bool:
+    """Whether this is the statement that raises as a blank does."""
+    return isinstance(node, ast.Raise) and BLANK in ast.unparse(node)

@@ -1,0 +1,130 @@
+"""my_minillama, the reader's own package: its files, a fresh import of them, and what is live."""
+
+import importlib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import cache_from_source
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from minillama.course.complaint import Complaint, raised
+from minillama.course.source.definitions import definitions
+from minillama.course.source.splice import PACKAGE, Part, imports, parts
+from minillama.course.source.taught import file_of, taught
+from minillama.system.files import write_atomically
+
+
+@dataclass(frozen=True)
+class MyPackage:
+    """The folder my_minillama, with modules of minillama's names: "attention", "finetune.lora"."""
+
+    folder: Path
+
+    @property
+    def modules(self) -> list[str]:
+        """The taught modules that are there, each after those that it imports from.
+
+        A workbook that was made for fewer lessons, or by an earlier minillama, lacks some.
+        """
+        return [module for module in taught() if (self.folder / file_of(module)).is_file()]
+
+    def source(self, module: str) -> str:
+        """The text of a module as it is now."""
+        return (self.folder / file_of(module)).read_text(encoding="utf-8")
+
+    def lent(self, module: str) -> list[str]:
+        """The names of a module that others import."""
+        statements = "\n".join(s for other in self.modules for s in imports(self.source(other)))
+        return re.findall(
+            rf"^from {PACKAGE}\.{re.escape(module)} import (\w+)", statements, re.MULTILINE
+        )
+
+    def names(self, module: str) -> list[str]:
+        """The names that a module defines."""
+        return [*definitions(self.source(module))]
+
+    def parts(self, module: str) -> dict[str, Part]:
+        """What there is to build in a module, by name."""
+        return parts(self.source(module))
+
+    def users(self, module: str) -> list[str]:
+        """A module and those that need it, directly or through others."""
+        users = [module]
+        for name in self.modules:  # each stands after those that it imports from
+            found = re.findall(
+                rf"^from {PACKAGE}\.([\w.]+) import", self.source(name), re.MULTILINE
+            )
+            if {*found} & {*users} and name not in users:
+                users.append(name)
+        return users
+
+    def write(self, module: str, source: str) -> None:
+        """Replace a module's file, as a whole or not at all."""
+        path = self.folder / file_of(module)
+
+        def write(partial: Path) -> None:
+            partial.write_text(source, encoding="utf-8", newline="\n")
+
+        write_atomically(path, write)
+        # Python tells a stale one by its source's size and second of writing, which may agree.
+        Path(cache_from_source(str(path))).unlink(missing_ok=True)
+
+    def reload(self, namespace: dict[str, Any]) -> None:
+        """Have all that is imported use the files as they are now, and the namespace too."""
+        names = [f"{PACKAGE}.{module}" for module in self.modules]
+        live = [sys.modules[name] for name in names if name in sys.modules]
+        old = {
+            id(value): (value, module, name)
+            for module in live
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", None) == module.__name__
+        }
+        for module in live:
+            importlib.reload(module)
+        for key, value in list(namespace.items()):
+            if id(value) in old:
+                _, module, name = old[id(value)]
+                namespace[key] = getattr(module, name)
+
+    @contextmanager
+    def fresh(self, changed: Mapping[str, str]) -> Iterator[Callable[[str], ModuleType]]:
+        """Import a copy with changed modules, anew; afterwards the package is as it was.
+
+        Yields the function that imports a module, and raises Complaint where that fails.
+        """
+        with tempfile.TemporaryDirectory() as place:
+            copy = Path(place) / PACKAGE
+            shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            for module, source in changed.items():
+                (copy / file_of(module)).write_text(source, encoding="utf-8", newline="\n")
+            live = take_out()
+            sys.path.insert(0, place)
+            importlib.invalidate_caches()
+            try:
+                yield import_or_complain
+            finally:
+                sys.path.remove(place)
+                take_out()
+                sys.modules.update(live)
+
+
+def take_out() -> dict[str, ModuleType]:
+    """Remove the package from what is imported, and return it."""
+    names = [name for name in sys.modules if name.partition(".")[0] == PACKAGE]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def import_or_complain(module: str) -> ModuleType:
+    """A module of my_minillama. Raises Complaint with what it raises."""
+    try:
+        return importlib.import_module(f"{PACKAGE}.{module}")
+    except Exception as error:  # whatever the reader's code does
+        raise Complaint(
+            f"cannot stand in {PACKAGE}/{file_of(module)}: importing that {raised(error)}"
+        ) from error
