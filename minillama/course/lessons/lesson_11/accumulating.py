@@ -34,8 +34,8 @@ class Toy(nn.Module):
         super().__init__()
         self.table, self.layer = nn.Embedding(5, 3), nn.Linear(3, 5)
 
-    def forward(self, tokens: Tensor, cache: Any = None, documents: Tensor | None = None) -> Tensor:
-        place = torch.zeros_like(tokens) if documents is None else documents
+    def forward(self, tokens: Tensor, cache: Any = None, mask: Tensor | None = None) -> Tensor:
+        place = torch.zeros_like(tokens) if mask is None else mask.sum((1, 3))  # keys that are seen
         return self.layer(torch.tanh(self.table(tokens)) + 0.3 * place[..., None])
 
 
@@ -63,7 +63,7 @@ NONE_YET = [[IGNORED, 1, 0, IGNORED], [2, 2, IGNORED, 1]]
 def one_large(model: Toy, batches: list[Batch]) -> tuple[float, dict[str, Tensor]]:
     """The loss and the gradients of all the targets at once, in float64."""
     model = model.double()
-    logits = torch.cat([model(b.tokens, documents=b.documents).flatten(0, 1) for b in batches])
+    logits = torch.cat([model(b.tokens, mask=b.mask).flatten(0, 1) for b in batches])
     targets = torch.cat([b.targets.flatten() for b in batches])
     wanted = targets != IGNORED
     loss = -logits.log_softmax(-1)[wanted][torch.arange(int(wanted.sum())), targets[wanted]].mean()

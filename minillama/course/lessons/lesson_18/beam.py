@@ -39,7 +39,7 @@ beam_search = Check(
         "of the logits to the sums, take the best of beginnings × vocabulary with one topk over "
         "all of them (divmod of its places tells beginning and token), set those that end aside "
         "with their score, and give every beginning that goes on the row of the cache that it came "
-        "from: cache.keys[:, parents], the values too, and cache.batch_size is then their number. "
+        "from: cache.keys[:, parents], and the values too. "
         "Keep more candidates than n_beams, since some end: n_beams must be able to go on. Write "
         "the loop without an early end first.",
     },

@@ -41,7 +41,7 @@ class Toy(Llama):
         self.read = list[int]()  # of a text by each forward
         self.longest = 0  # text of which anything was asked
 
-    def forward(self, tokens: Tensor, cache: Any = None, documents: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, cache: Any = None, mask: Tensor | None = None) -> Tensor:
         time, ids = tokens.shape[1], tokens
         if cache is not None:
             kept = tokens.float()[:, None, :, None].expand(-1, 1, -1, DIM)

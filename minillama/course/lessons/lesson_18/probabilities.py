@@ -12,6 +12,7 @@ from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_18.min_p import near_the_largest
 from minillama.course.lessons.lesson_18.no_repeat import allowed
 from minillama.course.lessons.lesson_18.top_p import nucleus
+from minillama.transforms import Sampling
 
 EMPTY_TEXT = (
     "A text without tokens is too much for the penalty. There is nothing to mark then; but "
@@ -22,7 +23,7 @@ next_token_probabilities = Check(
     "next_token_probabilities",
     "transforms",
     hints={
-        "next_token_probabilities": "In this order, each where its option asks for it: penalty "
+        "next_token_probabilities": "In this order, each where its field of `sampling` asks for it: penalty "
         "(mark the tokens of each text in a table of False); no repeated n-grams; for temperature "
         "0 all probability on the argmax; temperature; top-k; top-p; min-p. Softmax last.",
     },
@@ -72,7 +73,7 @@ def drawn_from(
         after = f" after the text {text}" if texts[0] or "repetition_penalty" in options else ""
         words = f"logits {[f'{x:g}' for x in rows[0]]}{after} and {words}".replace("'", "")
     return Case(
-        call(next_token_probabilities, logits, texts, **options),
+        call(next_token_probabilities, logits, texts, Sampling(**options)),
         torch.tensor(right, dtype=torch.float64),
         words,
         "batch vocab_size",
