@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from minillama.course import lessons
-from minillama.course.checking.mistakes import Mistake, read_mistakes
+from minillama.course.checking.mistakes import Mistake, read_check
 from minillama.course.registry import CHECKS, Checks
 
 
@@ -139,7 +139,7 @@ def written(tmp_path, text):
 
 
 def test_mistakes_are_read_from_text(tmp_path):
-    found = [(m.name, m.why, dict(m.edits)) for m in read_mistakes(written(tmp_path, TEXT))]
+    found = [(m.name, m.why, dict(m.edits)) for m in read_check(written(tmp_path, TEXT))[1]]
     assert found == [
         ("one-line", "It is said in two lines: here.", {"a + b": "a - b"}),
         ("one-line", "It is said in two lines: here.", {"  indented": " with a space"}),
@@ -152,7 +152,7 @@ def test_mistakes_are_read_from_text(tmp_path):
 
 
 def test_lines_without_new_ones_vanish(tmp_path):
-    [mistake] = read_mistakes(written(tmp_path, "cut: Cut.\n  -     x = 1\n  -     y = 2\n"))
+    [mistake] = read_check(written(tmp_path, "cut: Cut.\n  -     x = 1\n  -     y = 2\n"))[1]
     assert mistake.edits == {"    x = 1\n    y = 2\n": ""}
 
 
@@ -173,4 +173,4 @@ def test_lines_without_new_ones_vanish(tmp_path):
 )
 def test_what_is_not_so_is_refused_with_file_and_line(tmp_path, text, line, words):
     with pytest.raises(ValueError, match=rf"half\.txt, line {line}: {words}"):
-        read_mistakes(written(tmp_path, text))
+        read_check(written(tmp_path, text))

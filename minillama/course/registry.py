@@ -13,7 +13,7 @@ from pathlib import Path
 
 from minillama.course import lessons
 from minillama.course.checking.check import Check
-from minillama.course.checking.mistakes import read_mistakes
+from minillama.course.checking.mistakes import read_check
 
 
 class Checks(Mapping[str, Check]):
@@ -66,7 +66,13 @@ class Checks(Mapping[str, Check]):
                 raise ValueError(
                     f"{place} checks {name}, whose mistakes are in {there}, not {right}"
                 )
-            yield replace(check, mistakes=(*check.mistakes, *read_mistakes(right)))
+            hints, mistakes = read_check(right)
+            yield replace(
+                check,
+                module=check.module or f"course.lessons.{folder.name}.solutions",
+                hints=hints,
+                mistakes=(*check.mistakes, *mistakes),
+            )
 
 
 CHECKS = Checks()

@@ -34,15 +34,15 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """The check of one definition of a module of minillama.
+    """The check of one definition of a module of minillama; of a lesson's solutions by default.
 
-    `hints` holds a line for every blank of its workbook: by method name for a class, by its own
-    name for a function.
+    `hints` and `mistakes` are read from the text beside it. There is a hint for every blank of a
+    workbook: by method name for a class, by its own name for a function.
     """
 
     name: str
-    module: str
-    hints: Mapping[str, str]
+    module: str = ""
+    hints: Mapping[str, str] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
     probes: dict[str, Probe] = field(default_factory=dict)
     # Each mistake's answer, and what it came to in each probe, once it has been tried.

@@ -1,7 +1,9 @@
-"""Known mistakes, and how they are written as text: one file a check, named after what it checks.
+"""Hints and known mistakes, written as text: one file a check, named after what it checks.
 
-A mistake is a short name, a sentence or two that say why it is wrong, and edits of the reference's
-source, old text to new, that make it:
+Hints come first, each after `hint` and the name of its blank. A mistake is a short name, a sentence
+or two that say why it is wrong, and edits of the reference's source, old text to new, that make it:
+
+    hint scale: Multiply each column by its weight.
 
     rows: The weight goes to the rows, and the shapes do not even fit unless the matrix is
     square. It belongs to the columns.
@@ -22,6 +24,7 @@ from pathlib import Path
 
 Lines = list[tuple[int, str]]  # with their numbers in the file
 NAME = re.compile(r"([a-z0-9-]+): (?=\S)")
+HINT = re.compile(r"hint (\w+): (?=\S)")
 EDIT = re.compile(r"(?P<joined>[ &]) (?P<kind>[ +-])(?: (?P<text>.*))?")
 
 
@@ -34,15 +37,31 @@ class Mistake:
     edits: Mapping[str, str]
 
 
-def read_mistakes(path: Path) -> tuple[Mistake, ...]:
-    """The mistakes in a file. Raises ValueError, with file and line, where it is not as above."""
+def read_check(path: Path) -> tuple[dict[str, str], tuple[Mistake, ...]]:
+    """The hints and the mistakes in a file.
+
+    Raises ValueError, with file and line, where it is not as above.
+    """
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     kept = [(number, line.rstrip()) for number, line in lines if not line.startswith("#")]
-    found: list[Mistake] = []
+    hints, found = dict[str, str](), list[Mistake]()
     for empty, group in groupby(kept, key=lambda numbered: not numbered[1]):
-        if not empty:
-            found += _entry(path, list(group))
-    return tuple(found)
+        entry = list(group)
+        if not empty and HINT.match(entry[0][1]):
+            hints |= _hints(entry)
+        elif not empty:
+            found += _entry(path, entry)
+    return hints, tuple(found)
+
+
+def _hints(lines: Lines) -> dict[str, str]:
+    """The hints, by the name of the blank, in lines of which the first begins one."""
+    hints: dict[str, str] = {}
+    for _, line in lines:
+        if begun := HINT.match(line):
+            name, line = begun[1], line[begun.end() :]
+        hints[name] = f"{hints[name]} {line}" if name in hints else line
+    return hints
 
 
 def _entry(path: Path, lines: Lines) -> list[Mistake]:

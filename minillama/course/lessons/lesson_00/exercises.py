@@ -19,11 +19,7 @@ READY_MADE = (
     "every token, indexing picks the target's, and minus their mean is the loss."
 )
 
-count_parameters = Check(
-    "count_parameters",
-    MODULE,
-    hints={"count_parameters": "Sum the numel() of everything in model.parameters()."},
-)
+count_parameters = Check("count_parameters")
 
 
 @count_parameters.probe("a layer of 3 times 2 weights and 2 biases has 8")
@@ -46,11 +42,7 @@ def count_shared(f: Any) -> Iterator[Case]:
     yield Case(call(f, normed), 35, "a layer of 25 numbers and a norm of 10, which has buffers")
 
 
-loss_by_hand = Check(
-    "loss_by_hand",
-    MODULE,
-    hints={"loss_by_hand": "log_softmax over the vocabulary, the target's entry, minus, mean."},
-)
+loss_by_hand = Check("loss_by_hand")
 
 
 @loss_by_hand.probe("by hand, for two tokens and two positions")

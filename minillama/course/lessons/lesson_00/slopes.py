@@ -8,11 +8,7 @@ from minillama.course.checking.check import Check
 
 MODULE = "course.lessons.lesson_00.solutions"
 
-slope_by_nudging = Check(
-    "slope_by_nudging",
-    MODULE,
-    hints={"slope_by_nudging": "The difference of two values of f, by how far apart they are."},
-)
+slope_by_nudging = Check("slope_by_nudging")
 
 
 @slope_by_nudging.probe("a straight line")

@@ -13,14 +13,7 @@ ABC = {(A, B): 256, (256, C): 257, (B, C): 258}
 LATE = {(B, C): 256, (A, B): 257}
 TWICE = {(A, A): 256, (256, 256): 257}
 
-encode_bytes = Check(
-    "encode_bytes",
-    MODULE,
-    hints={
-        "encode_bytes": "Of the pairs that stand in the text and in merges, which has the least "
-        "new id? Merge it everywhere, and look again.",
-    },
-)
+encode_bytes = Check("encode_bytes")
 
 
 def _encodes(f: Any, text: str, merges: dict[tuple[int, int], int], right: list[int]) -> Case:

@@ -8,11 +8,7 @@ from minillama.course.checking.check import Check
 
 MODULE = "course.lessons.lesson_02.solutions"
 
-bits_per_byte = Check(
-    "bits_per_byte",
-    MODULE,
-    hints={"bits_per_byte": "All nats of the text, divided by ln 2, are bits. Then count bytes."},
-)
+bits_per_byte = Check("bits_per_byte")
 
 
 @bits_per_byte.probe("one bit for a byte, by hand")
@@ -27,11 +23,7 @@ def bits_chinese(f: Any) -> Iterator[Case]:
     yield Case(call(f, 2.0, 3, "红苹果"), 0.961797, example)
 
 
-decode_pieces = Check(
-    "decode_pieces",
-    MODULE,
-    hints={"decode_pieces": "Put all bytes together first, those of words too; decode them once."},
-)
+decode_pieces = Check("decode_pieces")
 
 PIECES = {
     "words have their spaces before them": [

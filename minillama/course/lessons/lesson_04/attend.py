@@ -30,13 +30,11 @@ FIRST = family("first_attempts")
 attention_weights = Check(
     "attention_weights",
     "attention",
-    hints={"attention_weights": f"{SOFTMAX_HINT}, best in float32, and back in q's dtype."},
     mistakes=mistakes("    if mask is None:", "", "weights", KNOWN + FIRST),
 )
 attend = Check(
     "attend",
     "attention",
-    hints={"attend": "The attention_weights of q and k with the mask, times the values."},
     mistakes=mistakes("    return attention_weights", "", "weights @ v", KNOWN + OUT + FIRST),
 )
 

@@ -13,11 +13,7 @@ from minillama.course.complaint import Complaint
 
 MODULE = "course.lessons.lesson_04.solutions"
 
-attend_in_chunks = Check(
-    "attend_in_chunks",
-    MODULE,
-    hints={"attend_in_chunks": "attend(queries of the chunk, keys up to its end), put together."},
-)
+attend_in_chunks = Check("attend_in_chunks")
 
 
 @attend_in_chunks.probe("equal to attention in one piece, where the size divides the length")

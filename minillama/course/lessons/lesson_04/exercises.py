@@ -12,11 +12,7 @@ from minillama.course.checking.check import Check
 MODULE = "course.lessons.lesson_04.solutions"
 MASK_AXES = "time keys"
 
-attention_entropy = Check(
-    "attention_entropy",
-    MODULE,
-    hints={"attention_entropy": "torch.special.entr(p) is -p ln p, and 0 for p = 0."},
-)
+attention_entropy = Check("attention_entropy")
 
 
 @attention_entropy.probe("a row by hand")
@@ -44,11 +40,7 @@ def mask_case(got: torch.Tensor, allowed: list[list[bool]], example: str) -> Cas
     return Case(got, torch.tensor(allowed), example, MASK_AXES)
 
 
-prefix_mask = Check(
-    "prefix_mask",
-    MODULE,
-    hints={"prefix_mask": "The causal mask, or a query and a key that are both in the prefix."},
-)
+prefix_mask = Check("prefix_mask")
 
 
 @prefix_mask.probe("four tokens of which two are the prefix")
@@ -64,11 +56,7 @@ def prefix_lengths(f: Any) -> Iterator[Case]:
         yield mask_case(call(f, time, prefix), allowed, f"time = {time} and prefix = {prefix}")
 
 
-sliding_window_mask = Check(
-    "sliding_window_mask",
-    MODULE,
-    hints={"sliding_window_mask": "How far back is each key? From 0 to window - 1 is allowed."},
-)
+sliding_window_mask = Check("sliding_window_mask")
 
 
 @sliding_window_mask.probe("four tokens and a window of two")

@@ -12,14 +12,7 @@ from minillama.course.checking.spies import Elsewhere
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.shared.attend_probes import ON_CPU, mask
 
-causal_mask = Check(
-    "causal_mask",
-    "attention",
-    hints={
-        "causal_mask": "The queries stand at positions keys - time to keys - 1. Compare each key's "
-        "position with each query's, as a column: True where the key is not later.",
-    },
-)
+causal_mask = Check("causal_mask", "attention")
 
 
 @causal_mask.probe("three queries, three keys")

@@ -13,14 +13,7 @@ from minillama.course.complaint import Complaint
 
 MODULE = "course.lessons.lesson_05.solutions"
 
-theta_for = Check(
-    "theta_for",
-    MODULE,
-    hints={
-        "theta_for": "Pair i turns theta ** (-2i / head_dim) radians a token, and the last pair is "
-        "number head_dim / 2 - 1. Write down its wavelength and solve for theta.",
-    },
-)
+theta_for = Check("theta_for")
 
 
 @theta_for.probe("a head of six numbers, by hand")
@@ -39,15 +32,7 @@ def theta_rounds(f: Any) -> Iterator[Case]:
         yield Case(turned, 2 * math.pi, example)
 
 
-relative_score = Check(
-    "relative_score",
-    MODULE,
-    hints={
-        "relative_score": "torch.complex(first half, second half) gives the pairs; "
-        "torch.polar(1, angle) is e to the i · angle. Re of q · k.conj() · e^(i · distance · "
-        "frequency), summed over the pairs.",
-    },
-)
+relative_score = Check("relative_score")
 
 
 def real(got: Any) -> Any:

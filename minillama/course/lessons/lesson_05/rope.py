@@ -11,14 +11,7 @@ from minillama.course.checking import oracles
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 
-apply_rope = Check(
-    "apply_rope",
-    "rope",
-    hints={
-        "apply_rope": "The first and the second half of the last axis are a and b of the pairs; "
-        "they turn to a cos - b sin and b cos + a sin. In float32; then back to x's dtype.",
-    },
-)
+apply_rope = Check("apply_rope", "rope")
 
 
 @apply_rope.probe("a quarter turn of one pair, by hand")

@@ -14,24 +14,9 @@ from minillama.course.checking.spies import Elsewhere, tensors
 
 LLAMA3 = RopeScaling("llama3", 8.0, 1.0, 4.0, original_max_seq_len=60)
 
-ntk_theta = Check(
-    "ntk_theta",
-    "rope",
-    hints={
-        "ntk_theta": "rope_theta, unless the scaling is of the kind ntk: then rope_theta times "
-        "factor to the power head_dim / (head_dim - 2).",
-    },
-)
+ntk_theta = Check("ntk_theta", "rope")
 
-rope_frequencies = Check(
-    "rope_frequencies",
-    "rope",
-    hints={
-        "rope_frequencies": "One over theta to the power 2i / head_dim for every pair i, in "
-        "float32, with theta from ntk_theta; then divided as the scaling of the kind linear or "
-        "llama3 says.",
-    },
-)
+rope_frequencies = Check("rope_frequencies", "rope")
 
 
 def shape(head_dim: int, **fields: Any) -> ModelConfig:

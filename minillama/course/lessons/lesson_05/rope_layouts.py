@@ -8,16 +8,8 @@ from torch import Tensor
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
-from minillama.course.lessons.lesson_05.exercises import MODULE
 
-rotate_neighbours = Check(
-    "rotate_neighbours",
-    MODULE,
-    hints={
-        "rotate_neighbours": "x[..., ::2] and x[..., 1::2] are the two numbers of all pairs. After "
-        "the turn, stack them along a new last axis and flatten the last two.",
-    },
-)
+rotate_neighbours = Check("rotate_neighbours")
 
 
 def by_complex(x: Tensor, angles: Tensor) -> Tensor:
@@ -40,14 +32,7 @@ def neighbours_everywhere(f: Any) -> Iterator[Case]:
     yield Case(got, by_complex(x, angles).float(), "", "batch heads time head_dim")
 
 
-from_meta = Check(
-    "from_meta",
-    MODULE,
-    hints={
-        "from_meta": "The rows of a head are (pairs two): pair 0's two numbers, pair 1's, ... "
-        "They become (two pairs). einops.rearrange says so in a line; head by head.",
-    },
-)
+from_meta = Check("from_meta")
 
 
 def sorted_rows(weight: Tensor, n_heads: int) -> Tensor:

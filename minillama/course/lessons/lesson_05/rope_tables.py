@@ -12,14 +12,7 @@ from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_05.rope_frequencies import LLAMA3, placed, shape
 
-rope_tables = Check(
-    "rope_tables",
-    "rope",
-    hints={
-        "rope_tables": "The angle of a position and a pair is their product (torch.outer of "
-        "positions, from 0, and rope_frequencies). Give the cosines and the sines, in float32.",
-    },
-)
+rope_tables = Check("rope_tables", "rope")
 
 
 def two(answer: Any, *args: Any) -> tuple[Any, Any]:

@@ -12,17 +12,11 @@ from minillama.config import ModelConfig
 from minillama.course.checking import oracles
 from minillama.course.checking.answer import Case, call, fill
 from minillama.course.checking.check import Check
-from minillama.course.lessons.shared.scores import GROUPS_HINT, REPEATED, family, mistakes
+from minillama.course.lessons.shared.scores import REPEATED, family, mistakes
 
 attention = Check(
     "Attention",
     "attention",
-    hints={
-        "__init__": "Four nn.Linear without bias. wq goes from dim to n_heads * head_dim, wk and "
-        "wv to n_kv_heads * head_dim, and wo back to dim. Keep head_dim and layer.",
-        "forward": "Cut q, k and v into heads; turn q and k by RoPE; with a cache, k and v are "
-        f"what its update gives for this layer; attend, where {GROUPS_HINT}; join the heads, wo.",
-    },
     mistakes=mistakes(
         "        return self.wo(",
         REPEATED,

@@ -12,14 +12,7 @@ from minillama.course.checking.spies import Elsewhere
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.shared.attend_probes import ON_CPU, mask
 
-attention_mask = Check(
-    "attention_mask",
-    "attention",
-    hints={
-        "attention_mask": "Compare the last `time` documents, as a column, with all of them, and "
-        "keep only what causal_mask allows too. Put an axis of 1 where the heads will stand.",
-    },
-)
+attention_mask = Check("attention_mask", "attention")
 
 
 def document_case(attention_mask: Any, time: int, documents: list[list[int]]) -> Case:

@@ -14,11 +14,7 @@ from minillama.course.checking.check import Check
 MODULE = "course.lessons.lesson_06.solutions"
 HEADS_AXES = "batch heads time head_dim"
 
-split_heads = Check(
-    "split_heads",
-    MODULE,
-    hints={"split_heads": "First cut the last axis in two, then let heads and time change places."},
-)
+split_heads = Check("split_heads")
 
 
 def numbered(time: int, heads: int, width: int) -> torch.Tensor:
@@ -48,11 +44,7 @@ def split_sizes(f: Any) -> Iterator[Case]:
         yield Case(call(f, flat(right), heads), right, example, HEADS_AXES)
 
 
-join_heads = Check(
-    "join_heads",
-    MODULE,
-    hints={"join_heads": "The way back: heads and time change places, then two axes become one."},
-)
+join_heads = Check("join_heads")
 
 
 @join_heads.probe("two positions, two heads of two numbers")

@@ -9,14 +9,7 @@ from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 
 AXES = "batch heads keys head_dim"
-repeat_heads = Check(
-    "repeat_heads",
-    "attention",
-    hints={
-        "repeat_heads": "Each head n_heads / n_kv_heads times in a row, as in 0 0 0 1 1 1: "
-        "einops.repeat or torch's repeat_interleave along the axis of the heads.",
-    },
-)
+repeat_heads = Check("repeat_heads", "attention")
 
 
 @repeat_heads.probe("two heads for six")

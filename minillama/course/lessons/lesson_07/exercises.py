@@ -12,11 +12,7 @@ from minillama.course.checking.check import Check
 MODULE = "course.lessons.lesson_07.solutions"
 AXES = "batch time dim"
 
-layer_norm = Check(
-    "layer_norm",
-    MODULE,
-    hints={"layer_norm": "Take the mean of each vector away; then do what RMSNorm does."},
-)
+layer_norm = Check("layer_norm")
 
 
 @layer_norm.probe("one vector, by hand")
@@ -39,11 +35,7 @@ def layer_norm_small(f: Any) -> Iterator[Case]:
     yield Case(call(f, x, 0.01), F.layer_norm(x, (3,), eps=0.01), example)
 
 
-fold_norm = Check(
-    "fold_norm",
-    MODULE,
-    hints={"fold_norm": "Which component of its input does each column of a matrix multiply?"},
-)
+fold_norm = Check("fold_norm")
 
 
 @fold_norm.probe("two components, by hand")

@@ -9,15 +9,7 @@ from torch import Tensor
 from minillama.course.checking.answer import Case, call, fill
 from minillama.course.checking.check import Check
 
-rms_norm = Check(
-    "RMSNorm",
-    "norm",
-    hints={
-        "__init__": "Keep eps, and make the weight an nn.Parameter of dim ones.",
-        "forward": "Divide x by the root of (the mean of its squares along the last axis, plus "
-        "eps), in float32; then back to x's dtype, and times the weight.",
-    },
-)
+rms_norm = Check("RMSNorm", "norm")
 
 
 def formula(x: Tensor, weight: Tensor, eps: float) -> Tensor:

@@ -7,13 +7,9 @@ import torch
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
-from minillama.course.lessons.lesson_07.exercises import AXES, MODULE
+from minillama.course.lessons.lesson_07.exercises import AXES
 
-qk_norm_scores = Check(
-    "qk_norm_scores",
-    MODULE,
-    hints={"qk_norm_scores": "Each query and each key by its own RMS; then scores as ever."},
-)
+qk_norm_scores = Check("qk_norm_scores")
 
 
 def normed(x: torch.Tensor, eps: float) -> torch.Tensor:
@@ -47,14 +43,7 @@ def qk_small(f: Any) -> Iterator[Case]:
     yield Case(call(f, q, k, 0.01), right.float(), example)
 
 
-rms_norm_backward = Check(
-    "rms_norm_backward",
-    MODULE,
-    hints={
-        "rms_norm_backward": "Two ways lead from x to the result: straight, and through the size. "
-        "The second takes away what lies along x."
-    },
-)
+rms_norm_backward = Check("rms_norm_backward")
 
 
 def gradient(x: torch.Tensor, weight: torch.Tensor, eps: float, grad: torch.Tensor) -> torch.Tensor:

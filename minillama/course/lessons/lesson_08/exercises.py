@@ -11,14 +11,7 @@ from minillama.course.complaint import Complaint
 
 MODULE = "course.lessons.lesson_08.solutions"
 
-hidden_dim_by_rule = Check(
-    "hidden_dim_by_rule",
-    MODULE,
-    hints={
-        "hidden_dim_by_rule": "8/3 of dim, cut to a whole number; times the multiplier, cut again; "
-        "up to the next multiple of multiple_of."
-    },
-)
+hidden_dim_by_rule = Check("hidden_dim_by_rule")
 
 
 def width(answer: Any, *args: Any) -> Any:
@@ -60,14 +53,7 @@ def rule_published(f: Any) -> Iterator[Case]:
         yield Case(width(f, *args), right, f"{name}: {words}")
 
 
-loudest_neurons = Check(
-    "loudest_neurons",
-    MODULE,
-    hints={
-        "loudest_neurons": "A neuron adds its number times its column of w_down: the length of "
-        "that is the product of both sizes. Then topk along the last axis."
-    },
-)
+loudest_neurons = Check("loudest_neurons")
 
 
 @loudest_neurons.probe("three neurons, by hand")

@@ -10,15 +10,7 @@ from minillama.course.checking import oracles
 from minillama.course.checking.answer import Case, call, fill
 from minillama.course.checking.check import Check
 
-swiglu = Check(
-    "SwiGLU",
-    "feedforward",
-    hints={
-        "__init__": "Three nn.Linear without bias: w_gate and w_up from dim to hidden_dim, w_down "
-        "back.",
-        "forward": "SiLU of w_gate(x), times w_up(x), through w_down.",
-    },
-)
+swiglu = Check("SwiGLU", "feedforward")
 
 
 def made(SwiGLU: Any, w: dict[str, Tensor]) -> Any:

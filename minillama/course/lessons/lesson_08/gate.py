@@ -9,21 +9,13 @@ from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.spies import Products
 from minillama.course.complaint import Complaint
-from minillama.course.lessons.lesson_08.exercises import MODULE
 
 A_PAIR = (
     "Two slopes are asked for, and both come back, in one tuple: that of the loss for gate, then "
     "that for up, as in `return for_gate, for_up`."
 )
 
-swiglu_gradients = Check(
-    "swiglu_gradients",
-    MODULE,
-    hints={
-        "swiglu_gradients": "By the product rule silu'(g) = σ(g) (1 + g (1 - σ(g))). Each slope is "
-        "upstream, times what the other factor is, times this one's own slope."
-    },
-)
+swiglu_gradients = Check("swiglu_gradients")
 
 
 def pair(answer: Any, *given: torch.Tensor) -> Any:
@@ -61,11 +53,7 @@ def gradients_autograd(f: Any) -> Iterator[Case]:
     yield Case(pair(f, gate, up, upstream), right, "random numbers", "which time hidden")
 
 
-swiglu_merged = Check(
-    "swiglu_merged",
-    MODULE,
-    hints={"swiglu_merged": "x @ w_gate_up.mT holds gate and up; `chunk(2, dim=-1)` parts them."},
-)
+swiglu_merged = Check("swiglu_merged")
 
 
 def merged_right(x: torch.Tensor, both: torch.Tensor, down: torch.Tensor) -> torch.Tensor:

@@ -13,16 +13,7 @@ from minillama.course.checking import oracles
 from minillama.course.checking.answer import Case, call, fill
 from minillama.course.checking.check import Check
 
-block = Check(
-    "Block",
-    "model",
-    hints={
-        "__init__": "attention_norm and ffn_norm are RMSNorms with the config's norm_eps; "
-        "attention is told its layer's number; feed_forward goes to hidden_dim.",
-        "forward": "Add to x what attention makes of attention_norm(x); then add to that what the "
-        "feed-forward makes of ffn_norm of it.",
-    },
-)
+block = Check("Block", "model")
 
 AXES = "batch time dim"
 CONFIG = ModelConfig.preset(

@@ -20,26 +20,7 @@ GIVE_SELF = (
     "return: `model = model.cuda()` would then be None. Let _apply end with `return self`."
 )
 
-llama = Check(
-    "Llama",
-    "model",
-    hints={
-        "__init__": "tok_embeddings, layers (an nn.ModuleList of Blocks, each told its number), "
-        "norm, output without bias; then tie_and_tabulate and init_weights.",
-        "forward": "A ValueError where the tokens end beyond max_seq_len. Rows of cos and sin from "
-        "the cache's position on; the documents' mask; embedding, blocks, norm, output. With a "
-        "cache, note documents, and advance it at the end.",
-        "init_weights": "normal_(std=0.02) for every matrix, but 0.02 / sqrt(2 n_layers) for wo "
-        "and w_down; 1 for the norms.",
-        "tie_and_tabulate": "If tied, output.weight is the embedding's parameter. Register cos and "
-        "sin of rope_tables as buffers that are not saved (persistent=False).",
-        "_apply": "Let nn.Module do its work (super()._apply), then tie_and_tabulate again; return "
-        "self.",
-        "n_parameters": "Add up numel of self.parameters(), which names a shared one once.",
-        "from_pretrained": "load_model of minillama.weights, imported here, does it.",
-        "save_pretrained": "save_model of minillama.weights, imported here, does it.",
-    },
-)
+llama = Check("Llama", "model")
 
 AXES = "batch time vocab_size"
 

@@ -14,21 +14,7 @@ from minillama.course.checking.check import Check
 from minillama.course.lessons.lesson_10.windows import fields
 from minillama.data import IGNORED, PADDING, Documents
 
-packed_batches = Check(
-    "PackedBatches",
-    "data",
-    hints={
-        "__init__": "Make parts (document, first token, places): a document of n tokens has n - 1 "
-        "places, and one with more than seq_len of them is cut. Shuffle the parts by the seed, "
-        "`pack` their places into rows, and keep the rows.",
-        "steps_per_epoch": "The rows over batch_size, rounded up.",
-        "efficiency": "The places of all parts over the places of all rows.",
-        "batch": "divmod gives the epoch and the step in it. Permute the rows by a generator made "
-        "from [seed, epoch], take this step's batch_size of them, and lay their parts side by "
-        "side: tokens, the tokens after them as targets, the document's number. Where nothing "
-        "stands, the target is IGNORED and the document PADDING.",
-    },
-)
+packed_batches = Check("PackedBatches", "data")
 
 
 def numbered(lengths: Sequence[int]) -> Documents:

@@ -9,15 +9,7 @@ from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint
 
-pack = Check(
-    "pack",
-    "data",
-    hints={
-        "pack": "For each size in turn: of the rows with room for it, take the one with the least "
-        "room, or else start a new row; put the item's position into it and take the size off its "
-        "room. A loop over all rows will do for a start.",
-    },
-)
+pack = Check("pack", "data")
 
 
 def packed(pack: Any, sizes: list[int], capacity: int) -> list[list[int]]:

@@ -13,16 +13,7 @@ from minillama.course.complaint import Complaint
 
 NOT_INT64 = "Tokens and targets are torch.int64: that is what embeddings and cross_entropy take."
 
-window_batches = Check(
-    "WindowBatches",
-    "data",
-    hints={
-        "__init__": "Check the sizes, and that the text is longer than seq_len. Keep all four.",
-        "batch": "A generator of random numbers made from the seed and the step alone; a start for "
-        "each row, anywhere from 0 to len(tokens) - seq_len - 1; seq_len + 1 tokens from each "
-        "start on. All but the last are the tokens, all but the first the targets.",
-    },
-)
+window_batches = Check("WindowBatches", "data")
 
 
 def windows(WindowBatches: Any, length: int, seq_len: int, batch_size: int, seed: int = 0) -> Any:

@@ -17,14 +17,7 @@ LOSS_A_TENSOR = (
     "The loss comes back as a tensor, and a float is asked for. One that was never detached holds "
     "on to all that backward needs, step after step: `.item()` makes a number of it."
 )
-accumulate = Check(
-    "accumulate",
-    MODULE,
-    hints={
-        "accumulate": "First count the targets of all batches that are not IGNORED. Then each "
-        "batch's loss is its sum divided by that number; backward() adds up."
-    },
-)
+accumulate = Check("accumulate")
 
 
 class Toy(nn.Module):

@@ -12,15 +12,7 @@ from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint
 
-adamw_step = Check(
-    "adamw_step",
-    "optim",
-    hints={
-        "adamw_step": "New averages of the gradient and of its square; each divided by one minus "
-        "its beta to the power of step; the weight less lr times weight_decay times itself; less "
-        "lr times the mean over (the root of the mean square, plus eps).",
-    },
-)
+adamw_step = Check("adamw_step", "optim")
 
 
 def stepped(adamw_step: Any, *args: Any, **kwargs: Any) -> list[Any]:

@@ -11,14 +11,7 @@ from minillama.course.checking.check import Check
 
 MODULE = "course.lessons.lesson_11.solutions"
 
-cross_entropy_gradient = Check(
-    "cross_entropy_gradient",
-    MODULE,
-    hints={
-        "cross_entropy_gradient": "The softmax of the logits, less one at each target, over the "
-        "number of targets."
-    },
-)
+cross_entropy_gradient = Check("cross_entropy_gradient")
 
 
 @cross_entropy_gradient.probe("one position by hand: softmax minus one-hot")
@@ -38,14 +31,7 @@ def gradient_of_mean(f: Any) -> Iterator[Case]:
         yield Case(call(f, logits, targets), right, f"{time} positions", "time vocab_size")
 
 
-warmup_stable_decay = Check(
-    "warmup_stable_decay",
-    MODULE,
-    hints={
-        "warmup_stable_decay": "The smallest of three: the line that rises, 1, and the line that "
-        "falls; times the peak."
-    },
-)
+warmup_stable_decay = Check("warmup_stable_decay")
 
 
 def rates(f: Any, **numbers: float | int) -> list[float]:

@@ -19,14 +19,7 @@ PARAMS_USED_UP = (
     "through. Whoever counts the parameters first leaves none to the optimiser: make it a list."
 )
 
-parameter_groups = Check(
-    "parameter_groups",
-    "optim",
-    hints={
-        "parameter_groups": "Take the parameters that require a gradient. Those of two axes or "
-        "more go into a group with weight_decay, the others into one with weight_decay 0.",
-    },
-)
+parameter_groups = Check("parameter_groups", "optim")
 
 
 class Tiny(nn.Module):

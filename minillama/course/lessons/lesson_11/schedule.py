@@ -20,17 +20,7 @@ NOT_REFUSED = (
     "the first. Raise a ValueError that says what is wrong, or the training goes on at any rate."
 )
 
-learning_rate = Check(
-    "learning_rate",
-    "optim",
-    hints={
-        "learning_rate": "Before warmup: peak * (step + 1) / warmup. From the last of those steps "
-        "to the step total - 1 let a fraction run from 0 to 1, and no further; the half cosine of "
-        "it, (1 + cos(pi * fraction)) / 2, leads from peak to floor. First of all refuse what "
-        "makes no curve, with a ValueError: a step below 0, a total below 1, a warmup that is not "
-        "from 0 to total.",
-    },
-)
+learning_rate = Check("learning_rate", "optim")
 
 
 def rates(learning_rate: Any, steps: Any, **options: float | int) -> Tensor:

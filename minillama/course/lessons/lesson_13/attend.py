@@ -3,26 +3,18 @@
 from minillama.course.checking import oracles
 from minillama.course.checking.check import Check
 from minillama.course.lessons.shared.attend_probes import AXES, add_groups, add_probes, means_of
-from minillama.course.lessons.shared.scores import GROUPS_HINT, REPEATED, family, mistakes
+from minillama.course.lessons.shared.scores import REPEATED, family, mistakes
 
 KNOWN = family("weights") + family("values") + family("groups")
 
 fused_attend = Check(
     "fused_attend",
     "attention",
-    hints={
-        "fused_attend": "F.scaled_dot_product_attention with enable_gqa. Its is_causal takes the "
-        "queries for the first positions: with fewer queries than keys, give it causal_mask.",
-    },
     mistakes=mistakes("    batch, time, keys", REPEATED, "weights @ v", KNOWN),
 )
 grouped_attend = Check(
     "grouped_attend",
     "attention",
-    hints={
-        "grouped_attend": f"The same as attend, where {GROUPS_HINT}. Stack the queries that share "
-        "a head along the axis of time, so that one product serves them all.",
-    },
     mistakes=mistakes("    (_, n_kv_heads, keys", REPEATED, "weights @ v", KNOWN),
 )
 

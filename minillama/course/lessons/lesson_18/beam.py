@@ -29,21 +29,7 @@ ANY_PROMPT = (
     "another tokenizer's ids, is to hear so before anything is computed: check_prompts does it."
 )
 
-beam_search = Check(
-    "beam_search",
-    "beam",
-    hints={
-        "beam_search": "Refuse n_beams below 1, and by check_prompts a prompt that does not fit; "
-        "prompt and text end at max_seq_len, as with generate. Keep the beginnings with their "
-        "summed log-probabilities, and one row of the cache for each. Every step: add log_softmax "
-        "of the logits to the sums, take the best of beginnings × vocabulary with one topk over "
-        "all of them (divmod of its places tells beginning and token), set those that end aside "
-        "with their score, and give every beginning that goes on the row of the cache that it came "
-        "from: cache.keys[:, parents], and the values too. "
-        "Keep more candidates than n_beams, since some end: n_beams must be able to go on. Write "
-        "the loop without an early end first.",
-    },
-)
+beam_search = Check("beam_search", "beam")
 
 
 def searched(

@@ -13,16 +13,7 @@ from minillama.course.complaint import Complaint
 
 ONE_AXIS = "One token a row is asked for, in a tensor of one axis."
 
-draw = Check(
-    "draw",
-    "transforms",
-    hints={
-        "draw": "A torch.rand from each generator. The running sums of a row are where its "
-        "stretches end, so the token is the first whose end lies beyond the point: "
-        "torch.searchsorted with right=True. Float64 keeps the last end close to 1; let no point "
-        "lie beyond it.",
-    },
-)
+draw = Check("draw", "transforms")
 
 
 def sources(seeds: Sequence[int]) -> list[Generator]:

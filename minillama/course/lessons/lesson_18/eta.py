@@ -20,14 +20,7 @@ PLUS = (
     "changes nothing. H = -Σ p ln p is positive, and the power is e^-H."
 )
 
-apply_eta = Check(
-    "apply_eta",
-    MODULE,
-    hints={
-        "apply_eta": "entr and sum(-1, keepdim=True) give each row's entropy; the limit is the "
-        "smaller of two numbers; what is below it becomes -inf.",
-    },
-)
+apply_eta = Check("apply_eta")
 
 
 def above_eta(logits: Sequence[float], epsilon: float) -> list[float]:

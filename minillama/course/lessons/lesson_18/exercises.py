@@ -14,11 +14,7 @@ from minillama.course.lessons.lesson_18.top_p import nucleus
 
 MODULE = "course.lessons.lesson_18.solutions"
 
-nucleus_size = Check(
-    "nucleus_size",
-    MODULE,
-    hints={"nucleus_size": "Sort, add up, and count those before which less than top_p stands."},
-)
+nucleus_size = Check("nucleus_size")
 
 
 @nucleus_size.probe("four tokens, by hand")
@@ -41,11 +37,7 @@ def own_sizes(f: Any) -> Iterator[Case]:
         yield Case(got, torch.tensor(sizes), f"4 rows of 30 and top_p = {top_p}", "batch")
 
 
-gumbel_draw = Check(
-    "gumbel_draw",
-    MODULE,
-    hints={"gumbel_draw": "-log(-log(u)) is added to the logits, and argmax goes along a row."},
-)
+gumbel_draw = Check("gumbel_draw")
 
 
 @gumbel_draw.probe("three tokens, by hand")

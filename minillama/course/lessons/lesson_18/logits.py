@@ -8,14 +8,7 @@ import torch
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 
-apply_repetition_penalty = Check(
-    "apply_repetition_penalty",
-    "transforms",
-    hints={
-        "apply_repetition_penalty": "Where a token was seen, a positive logit is divided by the "
-        "penalty and any other multiplied; torch.where chooses twice.",
-    },
-)
+apply_repetition_penalty = Check("apply_repetition_penalty", "transforms")
 
 
 @apply_repetition_penalty.probe("four tokens, by hand")
@@ -49,11 +42,7 @@ def many_tokens(apply_repetition_penalty: Any) -> Iterator[Case]:
     yield Case(got, torch.tensor(right, dtype=torch.float64), "penalty 1.7", "batch vocab_size")
 
 
-apply_temperature = Check(
-    "apply_temperature",
-    "transforms",
-    hints={"apply_temperature": "One division."},
-)
+apply_temperature = Check("apply_temperature", "transforms")
 
 
 @apply_temperature.probe("three tokens, by hand")

@@ -10,14 +10,7 @@ from minillama.course.checking.answer import Case
 from minillama.course.checking.check import Check
 from minillama.course.lessons.lesson_18.top_k import FOUR, INF, cut
 
-apply_min_p = Check(
-    "apply_min_p",
-    "transforms",
-    hints={
-        "apply_min_p": "Softmax gives the probabilities of a row, amax its largest; drop what has "
-        "less than min_p times that. Fill the logits, not the probabilities.",
-    },
-)
+apply_min_p = Check("apply_min_p", "transforms")
 
 
 def near_the_largest(logits: Sequence[float], min_p: float | int) -> list[float]:

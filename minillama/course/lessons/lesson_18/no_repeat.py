@@ -10,15 +10,7 @@ from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_18.top_k import BY_LARGE, INF
 
-apply_no_repeat_ngram = Check(
-    "apply_no_repeat_ngram",
-    "transforms",
-    hints={
-        "apply_no_repeat_ngram": "The last size - 1 tokens of a text are how the next n-gram "
-        "begins. Wherever the text has them already, the token that followed is banned. For "
-        "size = 1 every token of the text is. Leave a row alone where nothing would be left.",
-    },
-)
+apply_no_repeat_ngram = Check("apply_no_repeat_ngram", "transforms")
 
 
 def allowed(logits: Sequence[float], text: Sequence[int], size: int) -> list[float]:

@@ -19,15 +19,7 @@ EMPTY_TEXT = (
     "torch.tensor([]) is of float32, which is no index: give it dtype=torch.long, or use the list."
 )
 
-next_token_probabilities = Check(
-    "next_token_probabilities",
-    "transforms",
-    hints={
-        "next_token_probabilities": "In this order, each where its field of `sampling` asks for it: penalty "
-        "(mark the tokens of each text in a table of False); no repeated n-grams; for temperature "
-        "0 all probability on the argmax; temperature; top-k; top-p; min-p. Softmax last.",
-    },
-)
+next_token_probabilities = Check("next_token_probabilities", "transforms")
 
 
 def distribution(

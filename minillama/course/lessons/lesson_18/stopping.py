@@ -10,14 +10,7 @@ from minillama.course.complaint import Complaint
 MODULE = "course.lessons.lesson_18.solutions"
 
 
-until = Check(
-    "until",
-    MODULE,
-    hints={
-        "until": "held += part; if the stop is in it, yield what is before and return. Else find "
-        "the longest end of held that stop begins with, yield what is before that, and keep it.",
-    },
-)
+until = Check("until")
 
 
 def arriving(f: Any, parts: list[str], stop: str) -> list[str]:

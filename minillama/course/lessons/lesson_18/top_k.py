@@ -17,14 +17,7 @@ BY_LARGE = (
     "turns into a probability of exactly 0 whatever the other logits are."
 )
 
-apply_top_k = Check(
-    "apply_top_k",
-    "transforms",
-    hints={
-        "apply_top_k": "The smallest of a row's top_k largest logits is the limit; fill what is "
-        "below it with -torch.inf. There may be fewer than top_k tokens.",
-    },
-)
+apply_top_k = Check("apply_top_k", "transforms")
 
 
 def cut(answer: Any, logits: Tensor, option: float | int) -> Tensor:

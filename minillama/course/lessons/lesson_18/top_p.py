@@ -11,15 +11,7 @@ from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_18.top_k import FOUR, INF, cut
 
-apply_top_p = Check(
-    "apply_top_p",
-    "transforms",
-    hints={
-        "apply_top_p": "Sort the logits in descending order, equals by id. A token is dropped if "
-        "the probabilities of those before it reach top_p already: the running sum less its own. "
-        "Scatter that back to where the tokens were, and fill with -torch.inf.",
-    },
-)
+apply_top_p = Check("apply_top_p", "transforms")
 
 
 def nucleus(logits: Sequence[float], top_p: float | int) -> list[float]:

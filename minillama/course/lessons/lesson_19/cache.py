@@ -32,24 +32,7 @@ IN_UPDATE = (
 CONFIG = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3, max_seq_len=8)
 AXES = "batch kv_heads keys head_dim"
 
-kv_cache = Check(
-    "KVCache",
-    "cache",
-    hints={
-        "__init__": "Zeros for keys and for values, (n_layers, batch, n_kv_heads, max_seq_len, "
-        "head_dim), in the dtype and on the device asked for; documents None, position 0. Refuse a "
-        "max_seq_len beyond the config's. The package reads the attributes by name: keys, values, "
-        "batch_size, max_seq_len, position and documents.",
-        "update": "Write k and v in the layer's place, from position to end_after; return the "
-        "layer's first `end` keys and values, in the dtype of k. Leave the position alone.",
-        "update_documents": "documents are one id a token, -1 for padding, and None while all are "
-        "0. Give None back while no token has had one. Otherwise a table (batch, max_seq_len) of "
-        "zeros that takes the new ones, 0 for None; return its first columns.",
-        "advance": "Add n to the position.",
-        "end_after": "position + time; a ValueError for another batch size or where it is beyond "
-        "max_seq_len.",
-    },
-)
+kv_cache = Check("KVCache", "cache")
 
 
 def new(time: int, batch: int = 2) -> tuple[Tensor, Tensor]:

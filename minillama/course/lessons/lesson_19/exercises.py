@@ -15,11 +15,7 @@ from minillama.model import Llama
 MODULE = "course.lessons.lesson_19.solutions"
 CONFIG = ModelConfig.preset("tiny", dim=32, vocab_size=40, max_seq_len=32)
 
-tokens_that_fit = Check(
-    "tokens_that_fit",
-    MODULE,
-    hints={"tokens_that_fit": "How many numbers does a token leave in all layers, times bytes?"},
-)
+tokens_that_fit = Check("tokens_that_fit")
 
 
 @tokens_that_fit.probe("LLaMA's numbers, by hand")
@@ -64,14 +60,7 @@ TABLES_FOR_IDS = (
     "The list holds tensors with axes, such as (1, 1), and no ids, so a tokenizer cannot decode "
     "it. The model wants the new token as a table, the list as a number: append `piece.item()`."
 )
-write_greedily = Check(
-    "write_greedily",
-    MODULE,
-    hints={
-        "write_greedily": "A cache for one text. First the prompt through the model, then each "
-        "token that was chosen, as a tensor of the shape (1, 1)."
-    },
-)
+write_greedily = Check("write_greedily")
 
 
 @write_greedily.probe("the tokens are those of a model that reads everything again")

@@ -9,16 +9,9 @@ from minillama.cache import KVCache
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint
-from minillama.course.lessons.lesson_19.exercises import CONFIG, MODULE, as_numbers
+from minillama.course.lessons.lesson_19.exercises import CONFIG, as_numbers
 
-keep_beginning = Check(
-    "keep_beginning",
-    MODULE,
-    hints={
-        "keep_beginning": "Count how many ids are the same from the beginning on, up to the first "
-        "that differs, and never all of `new`."
-    },
-)
+keep_beginning = Check("keep_beginning")
 
 
 @keep_beginning.probe("what both begin with stays, the rest is read")
@@ -42,11 +35,7 @@ def kept(f: Any) -> Iterator[Case]:
 
 
 AXES = "batch heads keys head_dim"
-slide = Check(
-    "slide",
-    MODULE,
-    hints={"slide": "torch.cat along the axis of tokens, then a slice from the end of it."},
-)
+slide = Check("slide")
 
 
 def sliding_case(f: Any, old: int, new: int, window: int) -> Iterator[Case]:

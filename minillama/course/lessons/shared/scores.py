@@ -8,7 +8,7 @@ function's own lines.
 from collections.abc import Iterable
 from pathlib import Path
 
-from minillama.course.checking.mistakes import Mistake, read_mistakes
+from minillama.course.checking.mistakes import Mistake, read_check
 
 PLAIN = """\
 if mask is None:
@@ -24,7 +24,7 @@ GROUPS_HINT = "query head h has key-value head h // (n_heads / n_kv_heads)"
 
 def family(name: str) -> tuple[Mistake, ...]:
     """The mistakes of one text file, such as "weights"."""
-    return read_mistakes(Path(__file__).with_name(f"{name}.txt"))
+    return read_check(Path(__file__).with_name(f"{name}.txt"))[1]
 
 
 def mistakes(
