@@ -6,9 +6,8 @@ r"""Answers as readers write them, right and wrong, as text, and each with its v
     - ? "RuntimeError.*reshape": x.transpose(1, 2).view(*x.shape[::2], -1)
 
 The verdict is "right", the name of a mistake, or "?" for a mistake that has no name. A regular
-expression in quotes has to match the message. A body is an expression or statements, on the same
-line or on lines of their own; lines between a signature and its first answer begin every body. A
-class's name has no signature below it, so its answers are whole classes.
+expression in quotes has to match the message. A body is an expression or statements; lines below
+the signature begin every body. A name without a signature is a class's, and its bodies are classes.
 
     ~ overflows: old text => new text
 
@@ -21,35 +20,27 @@ probe from the known mistake they are recognised as.
 """
 
 import ast
-import copy
 import inspect
-import math
-import random
 import re
-from collections import Counter
-from itertools import pairwise
 from textwrap import dedent, indent
 
-import numpy as np
 import pytest
+
+from minillama.course.checks import CHECKS
+
+# What an answer may use, beside everything in the module of the reference.
+IMPORTS = """
+import copy, math, random, re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from functools import reduce
+from itertools import accumulate, pairwise
+import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
-
-from minillama.attention import attend, causal_mask
-from minillama.cache import KVCache
-from minillama.course.checks import CHECKS
-from minillama.data import Batch
-from minillama.rope import apply_rope, rope_frequencies
-
-# What an answer may use, beside everything in the module of the reference.
-TOOLS = [ast, copy, math, random, re, torch, nn, Counter, pairwise, rearrange]
-TOOLS = {tool.__name__.rpartition(".")[2]: tool for tool in TOOLS} | {"F": F, "np": np}
-PARTS = {
-    part.__name__: part
-    for part in (attend, causal_mask, KVCache, Batch, apply_rope, rope_frequencies)
-}
+"""
 ITEM = re.compile(r'([-~]) ([\w?-]+)(?: "(.*?)")?:[ \n](.*)', re.DOTALL)
 
 
@@ -57,12 +48,12 @@ def answers(text):
     """The name of the check, the verdict, the words and the source of every answer in a text."""
     for block in re.split(r"\n+(?=\w)", re.sub(r"(?m)^#.*", "", text).strip()):
         head, *items = re.split(r"\n(?=[-~] )", block)
-        signature, _, shared = head.partition("\n")
+        (signature, _, shared), last = head.partition("\n"), ""
         for item in items:
             kind, verdict, words, body = ITEM.fullmatch(item).groups()
             body = dedent(body).strip()
             if kind == "~":
-                source = edited(last, body)  # noqa: F821  the answer before
+                source = edited(last, body)
             elif "(" in signature:
                 body = indent(returned(body), "    ")
                 source = last = f"def {signature}:\n{shared}\n{body}"
@@ -103,8 +94,8 @@ def verdicts(text):
     @pytest.mark.usefixtures("as_readers_run")
     def test_an_answer_gets_its_verdict(name, verdict, words, source):
         check = CHECKS[name]
-        namespace = TOOLS | PARTS | vars(inspect.getmodule(check.reference))
-        exec(compile(source, f"<{name}>", "exec"), namespace)
+        namespace = dict(vars(inspect.getmodule(check.reference)))
+        exec(compile(IMPORTS + source, f"<{name}>", "exec"), namespace)
         result = check.run(namespace[name])
         mistake = None if verdict in ("right", "?") else verdict
         assert (result.passed, result.mistake) == (verdict == "right", mistake), result.message

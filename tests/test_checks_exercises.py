@@ -4,27 +4,21 @@ from answering import verdicts
 
 ANSWERS = """
 # Lesson 00
-
 count_parameters(model)
 - right: sum(math.prod(p.shape) for _, p in model.named_parameters())
 - right: torch.tensor([p.numel() for p in model.parameters()]).sum()
 - matrices-only: sum(p.numel() for name, p in model.named_parameters() if "bias" not in name)
-
 loss_by_hand(logits, targets)
 - right: -F.log_softmax(logits, 1).gather(1, targets.unsqueeze(1)).mean()
 - right: -(F.one_hot(targets, logits.shape[1]) * logits.log_softmax(-1)).sum() / len(targets)
 - right: (logits.logsumexp(1) - logits[range(len(targets)), targets]).mean()
 - right: -sum(row.log_softmax(0)[t] for row, t in zip(logits, targets)) / len(targets)
-
 slope_by_nudging(f, x, nudge)
 - right: (f(x + nudge) - f(x - nudge)) / ((x + nudge) - (x - nudge))
-
 # Lesson 02
-
 bits_per_byte(nats_per_token, n_tokens, text)
 - right: nats_per_token * math.log2(math.e) * n_tokens / len(bytes(text, "utf-8"))
 - right: torch.tensor(nats_per_token) / torch.tensor(2.0).log() * n_tokens / len(text.encode())
-
 decode_pieces(pieces)
 - right:
     import codecs
@@ -36,28 +30,16 @@ decode_pieces(pieces)
     text = (text + decoder.decode(b"", final=True)).replace("▁", " ")
     return text[1:] if text[:1] == " " else text
 - right:
-    text, run = "", []
-    for piece in [*pieces, "</s>"]:
-        if piece[:3] == "<0x":
-            run.append(int(piece[1:-1], 16))
-            continue
-        text += bytes(run).decode("utf8", "replace") + piece * (piece not in ("<s>", "</s>"))
-        run = []
-    return text.replace("▁", " ").removeprefix(" ")
-
+    text = "".join(piece for piece in pieces if piece not in ("<s>", "</s>")).replace("▁", " ")
+    spelled = lambda run: bytes.fromhex(run[0].replace("<0x", "").replace(">", ""))
+    text = re.sub("(<0x..>)+", lambda run: spelled(run).decode(errors="replace"), text)
+    return text.removeprefix(" ")
 encode_bytes(text, merges)
     ids = [*text.encode()]
-    def merge(ids, pair):
-        out = []
-        for i in ids:
-            if (*out[-1:], i) == pair:
-                out[-1] = merges[pair]
-            else:
-                out.append(i)
-        return out
 - right:
-    for pair, _ in sorted(merges.items(), key=lambda merge: merge[1]):
-        ids = merge(ids, pair)
+    for pair, new in sorted(merges.items(), key=lambda merge: merge[1]):
+        join = lambda out, i: [*out[:-1], new] if (*out[-1:], i) == pair else [*out, i]
+        ids = reduce(join, ids, [])
     return ids
 - right:
     while len(ids) > 1:
@@ -67,54 +49,29 @@ encode_bytes(text, merges)
         i = ranks.index(min(ranks))
         ids[i : i + 2] = [ranks[i]]
     return ids
-- right:
-    while len(ids) >= 2:
-        pair = min(pairwise(ids), key=lambda p: merges.get(p, float("inf")))
-        if pair not in merges:
-            break
-        ids = merge(ids, pair)
-    return ids
 - first-occurrence-only:
     for pair, new in merges.items():
-        for i in range(len(ids) - 1):
-            if (ids[i], ids[i + 1]) == pair:
-                ids[i : i + 2] = [new]
-                break
+        if pair in (pairs := [*pairwise(ids)]):
+            ids[pairs.index(pair) : pairs.index(pair) + 2] = [new]
     return ids
-
 train_bytes(text, n_merges)
     ids, merges = list(text.encode()), {}
-- right:
-    for new in range(256, 256 + n_merges):
-        counts = {}
-        for pair in pairwise(ids):
-            counts[pair] = counts.get(pair, 0) + 1
-        if not counts:
-            break
-        merges[max(counts, key=lambda pair: counts[pair])] = new
-        ids = encode_bytes(text, merges)
-    return merges
 - right:
     while len(merges) < n_merges and (common := Counter(pairwise(ids)).most_common(1)):
         merges[common[0][0]] = len(merges) + 256
         ids = encode_bytes(text, merges)
     return merges
-
 # Lesson 04
-
 attention_entropy(weights)
 - right: -(weights * torch.where(weights > 0, weights, 1.0).log()).sum(-1)
-
 prefix_mask(time, prefix)
 - right:
     mask = torch.ones(time, time).tril().bool()
     mask[:prefix, :prefix] = True
     return mask
-
 sliding_window_mask(time, keys, window)
     ones = torch.ones(time, keys)
 - right: (ones.tril(keys - time) - ones.tril(keys - time - window)).bool()
-
 attend_in_chunks(q, k, v, size)
     ends = [(s, min(s + size, q.shape[2])) for s in range(0, q.shape[2], size)]
     def chunks(f):
@@ -132,26 +89,18 @@ attend_in_chunks(q, k, v, size)
         return powers @ v / powers.sum(-1, keepdim=True)
     return chunks(by_products_of_numbers)
 - right:
-    out, end = [], 0
-    for part in q.split(size, dim=-2):
-        end += part.shape[-2]
-        out.append(attend(part, k[..., :end, :], v[..., :end, :]))
-    return torch.cat(out, -2)
-- right:
     out = torch.empty_like(q)
     for start in range(0, q.shape[2], size):
         end = start + size  # a slice may end too late
         out[:, :, start:end] = attend(q[:, :, start:end], k[:, :, :end], v[:, :, :end])
     return out
-
 # Lesson 05
-
 theta_for(longest, head_dim)
 - right: (1 / (2 * math.pi / longest)) ** (1 / (1 - 2 / head_dim))
 - right: np.power(longest / 2 / np.pi, head_dim / (2 * (head_dim // 2 - 1)))
 - right: torch.tensor(longest / (2 * torch.pi)) ** (head_dim / (head_dim - 2))
-
 rotate_neighbours(x, cos, sin)
+    from minillama.rope import apply_rope
 - right:
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2).type_as(x)
@@ -170,33 +119,23 @@ rotate_neighbours(x, cos, sin)
     x[..., ::2], x[..., 1::2] = (x[..., ::2] * cos - x[..., 1::2] * sin,
                                  x[..., ::2] * sin + x[..., 1::2] * cos)
     return x
-
 from_meta(weight, n_heads)
     rows, dim = weight.shape
 - right: weight.view(n_heads, rows // n_heads // 2, 2, dim).transpose(1, 2).reshape(rows, dim)
 - right: torch.cat([torch.cat((head[::2], head[1::2])) for head in weight.chunk(n_heads)])
 - right: weight[torch.arange(rows).view(n_heads, -1, 2).mT.reshape(n_heads, -1).flatten()]
-
 relative_score(q, k, distance, frequencies)
+    from minillama.rope import apply_rope
     angle = distance * frequencies
     (a, b), (c, d) = q.chunk(2), k.chunk(2)
 - right: apply_rope(q[None], angle.cos()[None], angle.sin()[None])[0] @ k
 - right: ((a * c + b * d) * angle.cos() - (b * c - a * d) * angle.sin()).sum()
 - right: (torch.complex(a, b) * torch.complex(c, -d) * torch.exp(1j * angle)).sum().real.item()
-- right:
-    total, half = 0, len(frequencies)
-    for i, pace in enumerate(frequencies.tolist()):
-        turn = complex(math.cos(pace * distance), math.sin(pace * distance))
-        total += (complex(q[i], q[i + half]) * complex(k[i], -k[i + half]) * turn).real
-    return total
-
 # Lesson 06
-
 split_heads(x, n_heads)
 - right: rearrange(x, "b t (h d) -> b h t d", h=n_heads)
 - right: torch.stack(x.chunk(n_heads, dim=-1), dim=1)
 - right: x.reshape(*x.shape[:2], n_heads, -1).permute(0, 2, 1, 3)
-
 join_heads(x)
     b, h, t, d = x.shape
 - right: rearrange(x, "b h t d -> b t (h d)")
@@ -204,16 +143,13 @@ join_heads(x)
 - right: x.permute(0, 2, 1, 3).contiguous().view(b, t, h * d)
 - right: x.transpose(1, 2).flatten(2)
 - ? "RuntimeError.*reshape": x.transpose(1, 2).view(b, t, -1)
-
 cache_bytes(config, tokens, bytes_per_number=2)
     shape = 2, config.n_layers, config.n_kv_heads, tokens, config.dim // config.n_heads
 - right: torch.tensor(shape).prod() * bytes_per_number
-
 more_heads(weight, head_dim, n_heads)
     heads = rearrange(weight, "(h d) dim -> h d dim", d=head_dim)
 - right: rearrange([heads[h * len(heads) // n_heads] for h in range(n_heads)], "h d c -> (h d) c")
 - right: torch.cat([head for head in heads for _ in range(n_heads // len(heads))])
-
 look_back(key, back, cos, sin)
     a, b = key.chunk(2)
     query = torch.cat((a * cos[back] + b * sin[back], b * cos[back] - a * sin[back]))
@@ -224,22 +160,16 @@ look_back(key, back, cos, sin)
 - right: apply_rope(key.unsqueeze(0), *(x[back : back + 1] for x in (cos, -sin))).squeeze(0)
 - wrong-length: 5 * query
 - wrong-length: query / query.norm()
-
 # Lesson 07
-
 layer_norm(x, eps)
-- right:
-    var, mean = torch.var_mean(x, dim=-1, keepdim=True, correction=0)
-    return (x - mean) / torch.sqrt(var + eps)
+- right: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, correction=0) + eps).sqrt()
 - right: F.rms_norm(x - x.mean(-1, keepdim=True), x.shape[-1:], eps=eps)
 - in-place:
     x -= x.mean(-1, keepdim=True)
     return x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
-
 fold_norm(norm_weight, matrix)
 - right: matrix @ torch.diag(norm_weight)
 - right: torch.stack([matrix[:, i] * w for i, w in enumerate(norm_weight)], dim=1)
-
 qk_norm_scores(q, k, eps)
 - right:
     size = lambda x: (x.pow(2).sum(-1) / q.shape[-1] + eps).sqrt()
@@ -248,7 +178,6 @@ qk_norm_scores(q, k, eps)
 - right:
     q, k = (F.rms_norm(x, x.shape[-1:], eps=eps) for x in (q, k))
     return q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
-
 rms_norm_backward(x, weight, eps, grad)
 - right:
     x = x.detach().requires_grad_()
@@ -256,15 +185,12 @@ rms_norm_backward(x, weight, eps, grad)
 - right:
     r, g = (x.pow(2).mean(-1, keepdim=True) + eps) ** -0.5, grad * weight
     return r * g - r**3 * x / x.shape[-1] * (g * x).sum(-1, keepdim=True)
-
 # Lesson 08
-
 hidden_dim_by_rule(dim, multiple_of, multiplier=1.0)
     width = int(multiplier * int(2 * (4 * dim) / 3))
 - right: multiple_of * ((width + multiple_of - 1) // multiple_of)
 - right: width + (-width) % multiple_of
 - a-float: ((8 * dim / 3 + multiple_of - 1) // multiple_of) * multiple_of
-
 swiglu_gradients(gate, up, upstream)
     s, h = torch.sigmoid(gate), F.silu(gate)
 - right: [upstream * up * (h + s * (1 - h)), upstream * h]
@@ -272,12 +198,10 @@ swiglu_gradients(gate, up, upstream)
 - right:
     gate, up = gate.detach().requires_grad_(), up.detach().requires_grad_()
     return torch.autograd.grad((F.silu(gate) * up * upstream).sum(), (gate, up))
-
 loudest_neurons(hidden, w_down, k)
 - right: (hidden.abs() * w_down.norm(dim=0)).argsort(dim=-1, descending=True)[..., :k]
 - right: torch.topk((hidden.unsqueeze(-1) * w_down.T).norm(dim=-1), k).indices
 - right: (hidden**2 * (w_down**2).sum(0)).topk(k)[1]
-
 swiglu_merged(x, w_gate_up, w_down)
     half = len(w_gate_up) // 2
 - right:
@@ -287,52 +211,35 @@ swiglu_merged(x, w_gate_up, w_down)
     gate, up = torch.split(x @ w_gate_up.T, half, dim=-1)
     return torch.einsum("...h,dh->...d", F.silu(gate) * up, w_down)
 - two-products: (F.silu(x @ w_gate_up[:half].T) * (x @ w_gate_up[half:].T)) @ w_down.T
-
 # Lesson 09
-
 read_early(model, x)
 - right: torch.nn.functional.softmax(model.output(model.norm(x)), -1)
-
 route(scores, top)
 - right:
-    out = torch.zeros_like(scores).view(-1, scores.shape[-1])
-    for shares, row in zip(out, scores.view(-1, scores.shape[-1])):
+    out = torch.zeros_like(scores)
+    for shares, row in zip(out.flatten(0, -2), scores.flatten(0, -2)):
         best = row.argsort(descending=True)[:top]
         shares[best] = row[best].exp() / row[best].exp().sum()
-    return out.view_as(scores)
+    return out
 - right:
     shares = scores.softmax(-1)
     kept = torch.zeros_like(shares).scatter(-1, shares.topk(top).indices, 1.0) * shares
     return kept / kept.sum(-1, keepdim=True)
-
 # Lesson 11
-
 cross_entropy_gradient(logits, targets)
 - right: (logits.softmax(-1) - F.one_hot(targets, logits.shape[-1])) / logits.shape[0]
 - right:
     z = logits.clone().requires_grad_()
     F.cross_entropy(z, targets).backward()
     return z.grad
-- right:
-    powers = (logits - logits.max(1, keepdim=True).values).exp()
-    shares = powers / powers.sum(1, keepdim=True)
-    for t, target in enumerate(targets):
-        shares[t, target] -= 1
-    return shares / len(targets)
 - in-place:
     logits[range(len(targets)), targets] -= 1
     return logits.softmax(-1) / len(targets)
-
 warmup_stable_decay(step, *, peak, warmup, total, decay)
     down = peak * (total - step) / decay if step >= total - decay else peak
 - right: peak * (step + 1) / warmup if step < warmup else down
-- right:
-    if step + 1 < warmup:
-        return torch.tensor((step + 1) * peak / warmup)
-    late = step - (total - decay)
-    return torch.tensor(peak - peak * late / decay if late > 0 else peak)
+- right: torch.tensor((step + 1) * peak / warmup if step + 1 < warmup else down)
 - first-step-0: peak * step / warmup if step < warmup else down
-
 accumulate(model, batches)
     n = sum((batch.targets != -100).sum() for batch in batches)
     def loss(batch, **how):
@@ -357,47 +264,31 @@ accumulate(model, batches)
     whole.backward()
     return whole.item()
 - no-backward: (sum(loss(batch, reduction="sum") for batch in batches) / n).item()
-
 clip_by_global_norm(gradients, largest)
     norm = torch.cat([g.flatten() for g in gradients]).norm()
 - right: [g * torch.clamp(largest / (norm + 1e-6), max=1.0) for g in gradients]
 - right: gradients if norm <= largest else [g / norm * largest for g in gradients]
 - in-place: [g.mul_((largest / (norm + 1e-6)).clamp(max=1.0)) for g in gradients]
 - ? "gives a Tensor. A list of the tensors, scaled, is right": gradients[0]
-
 # Lesson 18
-
 nucleus_size(probabilities, top_p)
 - right:
-    sizes = []
-    for row in probabilities.tolist():
-        total, n = 0.0, 0
-        for p in sorted(row, reverse=True):
-            if total >= top_p:
-                break
-            total, n = total + p, n + 1
-        sizes.append(n)
-    return torch.tensor(sizes)
-
+    before = [[0, *accumulate(sorted(row, reverse=True))][:-1] for row in probabilities.tolist()]
+    return torch.tensor([sum(mass < top_p for mass in row) for row in before])
 gumbel_draw(logits, points)
 - right: (logits.softmax(-1) / -points.log()).argmax(dim=1)
 - right:
-    found = []
-    for row, us in zip(logits, points):
-        sums = [float(x) - math.log(-math.log(float(u))) for x, u in zip(row, us)]
-        found.append(max(range(len(sums)), key=sums.__getitem__))
-    return torch.tensor(found)
-
+    noise = [[-math.log(-math.log(u)) for u in row] for row in points.tolist()]
+    sums = [[x + n for x, n in zip(*rows)] for rows in zip(logits.tolist(), noise)]
+    return torch.tensor([row.index(max(row)) for row in sums])
 apply_eta(logits, epsilon)
     p, log_p = logits.softmax(-1), logits.log_softmax(-1)
 - right:
-    rows = []
-    for row in logits:
-        p = row.softmax(0)
-        h = torch.distributions.Categorical(probs=p).entropy()
-        limit = min(epsilon, math.sqrt(epsilon) * math.exp(-h.item()))
-        rows.append(torch.where(p >= limit, row, torch.tensor(-math.inf, dtype=row.dtype)))
-    return torch.stack(rows)
+    out = logits.clone()
+    for row, p in zip(out, p):
+        h = torch.distributions.Categorical(probs=p).entropy().item()
+        row[p < min(epsilon, math.sqrt(epsilon) * math.exp(-h))] = -math.inf
+    return out
 - right:
     entropy = -(p * log_p.clamp(min=-1e4)).sum(-1, keepdim=True)
     bar = (0.5 * math.log(epsilon) - entropy).clamp(max=math.log(epsilon))
@@ -406,7 +297,6 @@ apply_eta(logits, epsilon)
     entropy = (p * p.log()).sum(-1, keepdim=True)
     limit = (epsilon**0.5 * torch.exp(-entropy)).clamp(max=epsilon)
     return logits.masked_fill(p < limit, -math.inf)
-
 until(parts, stop)
 - right:
     held = ""
@@ -420,13 +310,10 @@ until(parts, stop)
             yield held[:n]
             held = held[n:]
     yield held
-
 # Lesson 19
-
 tokens_that_fit(config, free, bytes_per_number=2)
     per_layer = config.n_kv_heads * (config.dim // config.n_heads) * bytes_per_number
 - right: int(free / sum(2 * per_layer for _ in range(config.n_layers)))
-
 write_greedily(model, prompt, n)
     cache, piece, out = KVCache(model.config, 1), torch.tensor([prompt]), []
 - right:
@@ -440,16 +327,11 @@ write_greedily(model, prompt, n)
         out.append(piece)
     return torch.cat(out, dim=1)
 - ? "'Llama' object has no attribute 'generate'": model.generate(prompt, n)
-
 keep_beginning(cache, old, new)
-    n = 0
-    for a, b in zip(old, new[:-1]):
-        if a != b:
-            break
-        n += 1
+    import os
+    n = len(os.path.commonprefix([old, new[:-1]]))
 - right: cache.position = n; return new[n:]
 - right: cache.advance(n - len(old)); return new[n:]
-
 slide(keys, values, k, v, window)
     keys, values = torch.cat((keys, k), 2), torch.cat((values, v), 2)
     start = max(0, keys.size(2) - window)

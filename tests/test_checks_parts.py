@@ -4,19 +4,16 @@ from answering import verdicts
 
 ANSWERS = r"""
 # The norm
-
 RMSNorm
 - right:
     class RMSNorm(nn.Module):
         def __init__(self, dim, eps):
             super().__init__()
             self.weight, self.eps = nn.Parameter(torch.ones(dim)), eps
-
         def forward(self, x):
             w, eps, wide = self.weight, self.eps, x.to(torch.float32)
-            size = (torch.sum(wide**2, dim=-1, keepdim=True) / x.shape[-1] + eps) ** 0.5
-            return w * (wide / size).to(x.dtype)
-~ right: F.rms_norm(x.float(), x.shape[-1:], eps=eps).type_as(x) * w
+            return F.rms_norm(wide, x.shape[-1:], eps=eps).type_as(x) * w
+~ right: w * (wide / (wide.pow(2).sum(-1, keepdim=True) / len(w) + eps) ** 0.5).to(x.dtype)
 ~ unbiased-variance: x / (x.std(-1, keepdim=True) + eps) * w
 ~ sum-of-squares: x / x.norm(dim=-1, keepdim=True) * w
 ~ low-precision: x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * w
@@ -24,9 +21,7 @@ RMSNorm
 ~ over-everything: x / torch.sqrt(x.pow(2).mean() + eps) * w
 ~ over-time-too: x / x.norm(dim=(-2, -1), keepdim=True) * (x.shape[-1] * x.shape[-2]) ** 0.5 * w
 ~ in-place: wide.mul_(torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).type_as(x) * w
-
 # Rotary positions
-
 rope_frequencies(config, device=None)
 - right:
     out, width, base, kind = [], config.head_dim, config.rope_theta, config.rope_scaling
@@ -45,26 +40,10 @@ rope_frequencies(config, device=None)
     return torch.tensor(out, device=device)
 ~ theta-ignored: config.rope_theta => 10_000.0
 ~ model-dim: config.head_dim => config.dim
-- right:
-    theta, kind = config.rope_theta, getattr(config.rope_scaling, "kind", "")
-    if kind == "ntk":
-        theta *= config.rope_scaling.factor ** (config.head_dim / (config.head_dim - 2))
-    half = config.head_dim // 2
-    inv = 1 / theta ** (torch.arange(half).to(device) / half)
-    if kind == "linear":
-        inv /= config.rope_scaling.factor
-    if kind == "llama3":
-        s = config.rope_scaling
-        turns = s.original_max_seq_len * inv / (2 * math.pi)
-        share = (turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor)
-        inv = torch.lerp(inv / s.factor, inv, share.clip(0, 1))
-    return inv
-
 ntk_theta(config)
     s = config.rope_scaling
     factor = s.factor if s is not None and s.kind == "ntk" else 1
 - right: config.rope_theta * factor ** (config.head_dim / (config.head_dim - 2))
-
 rope_tables(config, device=None)
 - right:
     t = torch.arange(config.max_seq_len, device=device)
@@ -73,7 +52,6 @@ rope_tables(config, device=None)
     z = torch.polar(torch.ones_like(phase), phase)
     return z.real, z.imag
 ~ exponent-without-2: rope_frequencies(config, device) => rope_frequencies(config, device) ** 0.5
-
 apply_rope(x, c, s)
     h = x.shape[-1] // 2
 - right:
@@ -91,14 +69,8 @@ apply_rope(x, c, s)
 - in-place:
     a, b = x.float().chunk(2, -1)
     old = a.clone()
-    a *= c
-    a -= b * s
-    b *= c
-    b += old * s
-    return torch.cat((a, b), -1).to(x.dtype)
-
+    return torch.cat((a.mul_(c).sub_(b * s), b.mul_(c).add_(old * s)), -1).to(x.dtype)
 # Masks
-
 causal_mask(time, keys, device=None)
     ones, shift = torch.ones(time, keys, device=device), keys - time
     square = torch.ones(keys, keys, device=device).tril().bool()
@@ -112,7 +84,6 @@ causal_mask(time, keys, device=None)
 - numbers: ones.tril(shift)
 - numbers: ones.tril(shift).long()
 - device-ignored: torch.from_numpy(np.arange(keys) <= np.arange(shift, keys)[:, None])
-
 attention_mask(time, documents)
     keys = documents.shape[1]
     ones, shift = torch.ones(time, keys, device=documents.device), keys - time
@@ -124,22 +95,16 @@ attention_mask(time, documents)
             for s in range(keys):
                 mask[b, 0, t, s] = s <= shift + t and ids[s] == ids[shift + t]
     return mask
-~ one-future: s <= shift + t => s <= shift + t + 1
-~ hides-itself: s <= shift + t => s < shift + t
 - right: same & (ones.tril(shift) > 0)
 - one-future: same & ones.tril(1).bool()
 - hides-itself: same & ones.tril(-1).bool()
 - backwards: same & ones.triu().bool()
-- backwards: same & (ones.triu(shift) > 0)
 - only-the-future: same & ones.triu(1).bool()
-- only-the-future: same & ones.triu(shift + 1).bool()
 - queries-taken-for-first: same & ones.tril().bool()
 - numbers: same * ones.tril(shift)
 - numbers: same * ones.tril(shift).long()
 - device-ignored: same & torch.ones(time, keys).tril(shift).bool()
-
 # Attention
-
 attention_weights(q, k, mask=None)
     root, (time, keys) = q.shape[-1] ** 0.5, (q.shape[-2], k.shape[-2])
     if mask is None:
@@ -154,14 +119,12 @@ attention_weights(q, k, mask=None)
 ~ not-low-enough: -1e9 => -20.0
 ~ not-low-enough: -1e9 => -50.0
 - all-axes-reversed: F.softmax(torch.matmul(q, k.T) / root, -1)
-
 attention_weights(q, k, mask=None)
     scores, (time, keys) = q @ k.mT / q.shape[-1] ** 0.5, (q.shape[-2], k.shape[-2])
 - device-ignored:
     mask = torch.ones(time, keys).tril(keys - time).bool() if mask is None else mask
     return scores.masked_fill(~mask, -math.inf).softmax(-1)
 - ? "write `is None`": scores.masked_fill(~(mask or causal_mask(time, keys)), -math.inf).softmax(-1)
-
 attend(q, k, v, mask=None)
     scores, (time, keys) = q @ k.mT / q.shape[-1] ** 0.5, (q.shape[-2], k.shape[-2])
     mask = torch.ones(time, keys).tril(keys - time).bool() if mask is None else mask
@@ -175,11 +138,9 @@ attend(q, k, v, mask=None)
 - not-scaled:
     b, h, time, d = q.shape
     return torch.softmax((q @ k.transpose(2, 3)).masked_fill(~mask, -torch.inf), dim=3) @ v
-
 repeat_heads(x, n_heads)
     b, heads, s, d = x.shape
 - right: x.unsqueeze(2).expand(b, heads, n_heads // heads, s, d).flatten(1, 2)
-
 fused_attend(q, k, v, mask=None)
     k, v = (x.repeat_interleave(q.size(1) // x.size(1), 1) for x in (k, v))
     time, keys = q.size(-2), k.size(-2)
@@ -187,12 +148,10 @@ fused_attend(q, k, v, mask=None)
     att = (torch.einsum("bhtd,bhsd->bhts", q, k) / q.size(-1) ** 0.5).masked_fill(~mask, -1e9)
 - right: torch.matmul(att.softmax(-1), v)
 - softmax-over-queries: torch.matmul(att.softmax(-2), v)
-
 grouped_attend(q, k, v, mask=None)
     time, keys = q.size(-2), k.size(-2)
     mask = torch.ones(time, keys).tril(keys - time).bool() if mask is None else mask
 - right: F.scaled_dot_product_attention(q, k, v, mask, enable_gqa=True)
-
 Attention
 - right:
     class Attention(nn.Module):
@@ -204,17 +163,11 @@ Attention
             self.wv = nn.Linear(cfg.dim, kv, bias=False)
             self.wk = nn.Linear(cfg.dim, kv, bias=False)
             self.wq = nn.Linear(cfg.dim, inner, bias=False)
-
-        def turn(self, x, c, s):
-            a, b = x.chunk(2, -1)
-            rotated = torch.cat([-b, a], -1)
-            return (x * torch.cat([c, c], -1) + rotated * torch.cat([s, s], -1)).to(x.dtype)
-
         def forward(self, x, cos, sin, mask=None, cache=None):
             B, T, _ = x.shape
             heads = lambda y: y.view(B, T, -1, self.cfg.head_dim).transpose(1, 2)
             q, k, v = heads(self.wq(x)), heads(self.wk(x)), heads(self.wv(x))
-            q, k = self.turn(q, cos, sin), self.turn(k, cos, sin)
+            q, k = apply_rope(q, cos, sin), apply_rope(k, cos, sin)
             if cache is not None:
                 k, v = cache.update(self.number, k, v)
             k, v = (y.repeat_interleave(self.cfg.n_heads // y.shape[1], 1) for y in (k, v))
@@ -227,33 +180,24 @@ Attention
 ~ softmax-over-queries: -1e9)), -1) => -1e9)), -2)
 ~ cache-ignored: cache is not None => False
 ~ cache-not-read: k, v = cache.update => cache.update
-~ neighbours-turned:
-    a, b = x.chunk(2, -1) => z = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    rotated = torch.cat([-b, a], -1) => z = torch.view_as_real(z * torch.complex(c, s))
-    (x * torch.cat([c, c], -1) + rotated * torch.cat([s, s], -1)) => z.flatten(-2)
 # The difference of the two must be plain to the eye.
 ~ ? "it gives (\S+) at .*, and (?!\1 )\S+ is right":
     / q.size(-1) ** 0.5 => .div(50 * q.size(-1) ** 0.5).tanh() * 50
-
 # The cache
-
 KVCache
 - right:
     class KVCache:
         def __init__(self, cfg, batch_size, max_seq_len=None, dtype=torch.float32, device=None):
             self.max_seq_len, self.batch_size = max_seq_len or cfg.max_seq_len, batch_size
-            if self.max_seq_len > cfg.max_seq_len:
-                raise RuntimeError("no")
+            assert self.max_seq_len <= cfg.max_seq_len  # any error will do
             room = cfg.n_layers, batch_size, cfg.n_kv_heads, self.max_seq_len, cfg.head_dim
             self.keys, self.values = (torch.zeros(room, dtype=dtype, device=device) for _ in "kv")
             self.position, self.documents, self.device = 0, None, device
-
         def check(self, n, batch):
             if self.position + n > self.max_seq_len:
                 raise ValueError("full")
             if batch != self.batch_size:
                 raise IndexError("batch")
-
         def update(self, layer, k, v):
             self.check(k.shape[2], k.shape[0])
             n, p, out = k.shape[2], self.position, []
@@ -262,19 +206,15 @@ KVCache
                 table[:, :, p : p + n] = new
                 out.append(table[:, :, : p + n])
             return tuple(t.to(k.dtype) for t in out)
-
         def update_documents(self, documents, batch, time):
             self.check(time, batch)
             if documents is None and self.documents is None:
                 return None
-            before = torch.zeros(batch, self.position, dtype=torch.long, device=self.device)
-            if self.documents is not None:
-                before = self.documents[:, : self.position]
-            if documents is None:
-                documents = torch.zeros(batch, time, dtype=torch.long, device=self.device)
-            self.documents = torch.cat([before, documents], 1)
+            zeros = torch.zeros(batch, self.max_seq_len, dtype=torch.long, device=self.device)
+            before = (zeros if self.documents is None else self.documents)[:, : self.position]
+            new = zeros[:, :time] if documents is None else documents
+            self.documents = torch.cat([before, new], 1)
             return self.documents
-
         def advance(self, n):
             self.position += n
 ~ advanced-per-layer:
@@ -288,9 +228,7 @@ KVCache
 ~ another-error: self.position + n > self.max_seq_len => self.position == self.max_seq_len
 ~ other-names:
     self.position, self.documents, self.device = 0, => self.length, self.documents, self.device = 0,
-
 # The feed-forward layer, the block and the model
-
 SwiGLU
 - right:
     class SwiGLU(nn.Module):
@@ -299,11 +237,9 @@ SwiGLU
             for name, shape in {"w_down": (hidden, width), "w_gate": (width, hidden)}.items():
                 setattr(self, name, nn.Linear(*shape, bias=False))
             self.w_up = nn.Linear(width, hidden, bias=False)
-
         def forward(self, x):
             g, u = x @ self.w_gate.weight.T, x @ self.w_up.weight.mT
             return self.w_down(g / (1 + torch.exp(-g)) * u)
-
 Block
 - right:
     class Block(nn.Module):
@@ -313,12 +249,10 @@ Block
             self.attention = Attention(cfg, layer)
             self.ffn_norm = nn.RMSNorm(cfg.dim, cfg.norm_eps)
             self.attention_norm = nn.RMSNorm(cfg.dim, cfg.norm_eps)
-
         def forward(self, stream, cos, sin, mask=None, cache=None):
             h = stream + self.attention(self.attention_norm(stream), cos, sin, mask, cache)
             return h + self.feed_forward(self.ffn_norm(h))
 ~ in-place: h = stream + self.attention => h = stream; h += self.attention
-
 Llama
 - right:
     class Llama(nn.Module):
@@ -332,28 +266,14 @@ Llama
                 self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
             self.init_weights()
             self.register_buffer("places", torch.arange(cfg.max_seq_len), persistent=False)
-
         def init_weights(self):
             for name, p in self.named_parameters():
-                small = "wo" in name or "w_down" in name
-                if p.dim() > 1:
-                    nn.init.normal_(p, 0, 0.02 / (2 * self.cfg.n_layers) ** (small / 2))
-                else:
-                    nn.init.ones_(p)
-
-        @staticmethod
-        def from_pretrained(folder, dtype=None, device="cpu"):
-            from minillama import weights
-            return weights.load_model(folder, device=device, dtype=dtype)
-
-        def save_pretrained(self, folder, format="native"):
-            import minillama.weights as w
-            w.save_model(self, folder, format)
-
-        @property
-        def n_parameters(self):
-            return sum(p.nelement() for p in self.parameters())
-
+                small = ("wo" in name or "w_down" in name) / 2
+                nn.init.normal_(p, 0, 0.02 / (2 * self.cfg.n_layers) ** small)
+                nn.init.ones_(p) if p.dim() == 1 else None
+        from minillama import weights
+        from_pretrained, save_pretrained = weights.load_model, weights.save_model
+        n_parameters = property(lambda self: sum(p.nelement() for p in self.parameters()))
         def forward(self, tokens, cache=None, documents=None):
             B, T = tokens.shape
             start = cache.position if cache is not None else 0
@@ -362,6 +282,7 @@ Llama
                 raise ValueError("too long")
             if cache is not None:
                 documents = cache.update_documents(documents, B, T)
+            from minillama.rope import rope_frequencies
             places = torch.arange(start, S, device=tokens.device)
             phase = places[:, None] * rope_frequencies(self.cfg, tokens.device)
             mask = torch.ones(T, S, device=tokens.device).tril(S - T).bool()[None, None]

@@ -4,7 +4,6 @@ from answering import verdicts
 
 ANSWERS = """
 # The optimizer
-
 adamw_step(p, g, m, v, t, *, lr, weight_decay, betas=(0.9, 0.95), eps=1e-8)
     b1, b2 = betas
 - right:
@@ -18,9 +17,8 @@ adamw_step(p, g, m, v, t, *, lr, weight_decay, betas=(0.9, 0.95), eps=1e-8)
     m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
     m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
     return [p - lr * (m_hat / (torch.sqrt(v_hat) + eps) + weight_decay * p), m, v]
-~ ? "gives a Tensor. Three tensors are right": p - lr * (m_hat / (torch.sqrt(v_hat) + eps) + weight_decay * p)
+~ ? "gives a Tensor. Three tensors are right": p - lr * m_hat / (torch.sqrt(v_hat) + eps)
 ~ in-place: m, v = b1 * m + (1 - b1) * g => m, v = m.mul_(b1).add_(g, alpha=1 - b1)
-
 parameter_groups(model, weight_decay)
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     decay = [weight_decay * (p.ndim > 1) for _, p in named]
@@ -30,43 +28,31 @@ parameter_groups(model, weight_decay)
     return ({"params": [(n, p) for n, p in named if p.dim() == 1], "weight_decay": 0.0},
             {"params": [(n, p) for n, p in named if p.dim() != 1], "weight_decay": weight_decay})
 - copies: [{"params": [p.detach()], "weight_decay": w} for (_, p), w in zip(named, decay)]
-
 learning_rate(step, *, peak, warmup, total, floor_ratio=0.0)
     start = warmup - 1 if warmup else 0
+    done = max(0, step - start) / max(1, total - 1 - start)
+    curve = lambda low: peak * ((step + 1) / warmup if step < warmup else low)
 - right:
     if step < 0 or total < 1 or warmup < 0 or warmup > total:
         raise ValueError("no curve")
     if step < warmup:
         return np.float64(peak) * (step + 1) / warmup
-    fraction = np.clip((step - start) / max(total - 1 - start, 1), 0, 1)
-    return peak * (floor_ratio + (1 - floor_ratio) * np.cos(fraction * np.pi / 2) ** 2)
-~ a-tensor: torch.tensor(peak * np.cos(fraction * np.pi / 2) ** 2)
-- floor-cuts-off:
-    up, fraction = (step + 1) / max(warmup, 1), min(1, (step - start) / max(1, total - 1 - start))
-    return peak * (up if step < warmup else max(floor_ratio, (1 + math.cos(fraction * math.pi)) / 2))
-- linear:
-    up, left = (step + 1) / max(warmup, 1), max(0, (total - 1 - step) / max(1, total - 1 - start))
-    low = floor_ratio + (1 - floor_ratio) * left if total - 1 > start else 1
-    return peak * (up if step < warmup else low)
-- rises-again:
-    angle = math.pi * (step - start) / max(total - 1 - start, 1)
-    low = (1 + floor_ratio) / 2 + (1 - floor_ratio) / 2 * math.cos(angle)
-    return peak * ((step + 1) / (start + 1) if step <= start else low)
+    return peak * (floor_ratio + (1 - floor_ratio) * np.cos(min(done, 1) * np.pi / 2) ** 2)
+~ a-tensor: torch.tensor(peak * np.cos(min(done, 1) * np.pi / 2) ** 2)
+- floor-cuts-off: curve(max(floor_ratio, (1 + math.cos(min(done, 1) * math.pi)) / 2))
+- linear: curve(floor_ratio + (1 - floor_ratio) * max(0, 1 - done))
+- rises-again: curve((1 + floor_ratio + (1 - floor_ratio) * math.cos(math.pi * done)) / 2)
 - ? "ZeroDivisionError":
-    up = (step + 1) / warmup
-    fraction = min(max(step + 1 - warmup, 0) / max(total - warmup, 1), 1)
-    return peak * min(up, floor_ratio + (1 - floor_ratio) * (1 + math.cos(math.pi * fraction)) / 2)
-
+    low = floor_ratio + (1 - floor_ratio) * (1 + math.cos(math.pi * min(done, 1))) / 2
+    return peak * min((step + 1) / warmup, low)
 # As nanoGPT and transformers have it, and as many write it.
 learning_rate(step, *, peak, warmup, total, floor_ratio=0.0)
-    fraction = min(1, (step - warmup) / max(1, total - warmup))
-    low = peak * (floor_ratio + (1 - floor_ratio) * (1 + math.cos(math.pi * fraction)) / 2)
+    done = min(1, max(0, step - warmup) / max(1, total - warmup))
+    low = peak * (floor_ratio + (1 - floor_ratio) * (1 + math.cos(math.pi * done)) / 2)
 - all-a-step-late: peak * (step + 1) / (warmup + 1) if step < warmup else low
 - starts-at-step-1: peak * step / warmup if step < warmup else low
 - never-ends: peak * (step + 1) / warmup if step < warmup else low
-
 # Batches
-
 pack(sizes, capacity)
     rows = []
     room = lambda row: capacity - sum(sizes[j] for j in row)
@@ -79,16 +65,12 @@ pack(sizes, capacity)
 ~ in-place: rows += => sizes.sort(); rows +=
 - right:
     for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        fitting = [row for row in rows if room(row) >= sizes[i]]
-        if fitting:
-            min(fitting, key=room).append(i)
-        else:
-            rows.append([i])
+        fitting = [row for row in rows if room(row) >= sizes[i]] or [rows.append([]) or rows[-1]]
+        min(fitting, key=room).append(i)
     return tuple(tuple(row) for row in rows)
 - ? "it gives .* is right":
     flat = [i for i, size in enumerate(sizes) for _ in range(size)]
     return [sorted({*flat[k : k + capacity]}) for k in range(0, len(flat) - capacity, capacity)]
-
 WindowBatches
 - right:
     class WindowBatches:
@@ -96,15 +78,12 @@ WindowBatches
             self.text = torch.tensor(np.asarray(tokens, dtype=np.int64))
             self.seq_len, self.batch_size, self.seed = seq_len, batch_size, seed
             self.generator = torch.Generator()
-
         def batch(self, step):
             self.generator.manual_seed(self.seed * 1_000_003 + step)
             n = self.seq_len
-            high = len(self.text) - n
-            starts = torch.randint(high, (self.batch_size,), generator=self.generator).tolist()
+            starts = torch.randint(len(self.text) - n, (self.batch_size,), generator=self.generator)
             rows = torch.stack([self.text[i : i + n + 1] for i in starts])
             return Batch(rows[:, :-1], rows[:, 1:], None)
-
 PackedBatches
 - right:
     class PackedBatches:
@@ -119,23 +98,19 @@ PackedBatches
             self.rows = [[place for i in row for place in parts[i]] for row in rows]
             self.steps_per_epoch = math.ceil(len(self.rows) / batch_size)
             self.efficiency = sum(map(len, self.rows)) / seq_len / len(self.rows)
-
         def batch(self, step):
             epoch, i = divmod(step, self.steps_per_epoch)
             rows = random.Random(f"{self.seed} {epoch}").sample(self.rows, len(self.rows))
             rows = rows[i * self.batch_size : (i + 1) * self.batch_size]
             rows = [row + [(0, -100, -1)] * (self.seq_len - len(row)) for row in rows]
-            tokens, targets, documents = torch.tensor(rows).permute(2, 0, 1)
+            tokens, targets, documents = torch.tensor(rows).unbind(2)
             return Batch(tokens, targets, documents)
-~ right:
-    Batch(tokens, targets, torch.stack([r.where(r < 0, r.unique(return_inverse=True)[1]) for r in documents]))
+~ right: (a, b, number) => (a, b, 7 * number + 3)
 ~ padding-learnt: (0, -100, -1) => (0, 0, -1)
 ~ padding-in-document: (0, -100, -1) => (0, -100, row[-1][2])
 ~ not-every-document-once:
     {epoch}").sample(self.rows, len(self.rows)) => {step}").choices(self.rows, k=len(self.rows))
-
 # From logits to a token
-
 apply_repetition_penalty(logits, seen, penalty)
 - right:
     out = logits.clone()
@@ -145,16 +120,13 @@ apply_repetition_penalty(logits, seen, penalty)
 - in-place:
     logits[seen] = torch.where(logits > 0, logits / penalty, logits * penalty)[seen]
     return logits
-
 apply_temperature(logits, temperature)
 - right: torch.stack([row.div(temperature) for row in logits])
-
 apply_top_k(logits, top_k)
     limit = torch.sort(logits, -1, True).values[:, min(top_k, logits.shape[1]) - 1, None]
 - right: torch.where(logits >= limit, logits, torch.tensor(float("-inf"), dtype=logits.dtype))
 - not-infinite: torch.where(logits >= limit, logits, torch.finfo(logits.dtype).min)
 - in-place: logits[logits < limit] = -math.inf; return logits
-
 apply_top_p(logits, top_p)
     def shifted(logits, shift=True):
         ordered, ids = torch.sort(logits, dim=-1, descending=True, stable=True)
@@ -166,30 +138,21 @@ apply_top_p(logits, top_p)
 - right:
     out = torch.full_like(logits, -math.inf)
     for row, target in zip(logits, out):
-        mass = 0.0
-        for i in sorted(range(len(row)), key=lambda i: -row[i].item()):
-            if mass >= top_p - 1e-9:
-                break
-            target[i] = row[i]
-            mass += row.double().softmax(-1)[i].item()
+        p = row.double().softmax(-1).tolist()
+        ids = sorted(range(len(p)), key=lambda i: -p[i])
+        before = accumulate((p[i] for i in ids), initial=0.0)
+        kept = [i for i, mass in zip(ids, before) if mass < top_p - 1e-9]
+        target[kept] = row[kept]
     return out
 - crossing-dropped: shifted(logits, False)
 # An unstable sort may turn many equals round, and leave few as they are.
 - sort-not-stable: shifted(logits) if logits.shape[1] < 16 else shifted(logits.flip(-1)).flip(-1)
-
 apply_min_p(logits, min_p)
 - right: logits.where(logits >= logits.amax(-1, keepdim=True) + math.log(min_p) - 1e-9, -math.inf)
 - right:
-    out = logits.clone()
-    for row in out:
-        p = torch.softmax(row, 0)
-        row[p / p.max() < min_p] = -float("inf")
-    return out
-- in-place:
-    p = logits.softmax(-1)
-    logits[p < min_p * p.amax(-1, keepdim=True)] = -math.inf
-    return logits
-
+    ratios = [row.softmax(0) / row.softmax(0).max() for row in logits]
+    return torch.stack([x.masked_fill(r < min_p, -math.inf) for x, r in zip(logits, ratios)])
+- in-place: logits[logits - logits.amax(-1, keepdim=True) < math.log(min_p)] = 0; return logits
 apply_no_repeat_ngram(logits, texts, size)
     out = logits.clone()
 - right:
@@ -200,13 +163,6 @@ apply_no_repeat_ngram(logits, texts, size)
         banned = followers.get(tuple(text[len(text) - size + 1 :]), set())
         if len(banned) < len(row):
             row[list(banned)] = -math.inf
-    return out
-- right:
-    for b, text in enumerate(texts):
-        grams = [text[i : i + size] for i in range(len(text)) if i + size <= len(text)]
-        bad = [t for t in range(logits.shape[1]) if [*text, t][-size:] in grams]
-        if len(bad) < logits.shape[1]:
-            out[b, bad] = float("-inf")
     return out
 
 next_token_probabilities(logits, texts, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, \
@@ -227,7 +183,6 @@ repetition_penalty=1.0, no_repeat_ngram=0)
 - right: after(logits, penalty, ban, heat, cut_k)
 - right: after(logits, ban, penalty, heat, cut_k)
 - right: after(logits, penalty, ban, cut_k, heat)
-
 draw(probabilities, generators)
     points = torch.stack([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
     ends = probabilities.double().cumsum(-1)
@@ -238,19 +193,12 @@ draw(probabilities, generators)
     ordered, ids = probabilities.double().sort(descending=True)  # likeliest first
     ends = ordered.cumsum(-1)
     return ids.gather(1, torch.searchsorted(ends / ends[:, -1:], points, right=True))[:, 0]
-
 draw(probabilities, generators)
 - right:
-    tokens = []
-    for row, g in zip(probabilities.tolist(), generators):
-        point, token = torch.rand((), generator=g).item(), 0
-        last = max(i for i, p in enumerate(row) if p > 0)
-        while token < last and point >= row[token]:
-            point -= row[token]
-            token += 1
-        tokens.append(token)
-    return torch.tensor(tokens)
-
+    points = [torch.rand((), generator=g).item() for g in generators]
+    ends = [[*accumulate(row)] for row in probabilities.tolist()]
+    found = [min(bisect_right(e, p), bisect_left(e, e[-1])) for e, p in zip(ends, points)]
+    return torch.tensor(found)
 # Each beginning has a cache of its own, which is copied where several go on from one.
 beam_search(model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, stop=())
     room = model.config.max_seq_len - len(tokens)
@@ -285,14 +233,6 @@ beam_search(model, tokens, n_beams, *, max_new_tokens=256, length_penalty=1.0, s
 ~ without-cache:
     model(torch.tensor([text[-1:] or tokens]), cache) => model(torch.tensor([[*tokens, *text]]))
     hope <= ended[-1][1] => not going
-- greedy:
-    cache, piece, text, score = KVCache(model.config, 1), torch.tensor([tokens]), [], 0.0
-    while len(text) < max_new_tokens and not {*text} & {*stop}:
-        best = model(piece, cache)[0, -1].log_softmax(-1).max(-1)
-        text.append(best.indices.item())
-        score += best.values.item()
-        piece = torch.tensor([text[-1:]])
-    return [(text, score / len(text) ** length_penalty)]
 """
 
 test_an_answer_gets_its_verdict = verdicts(ANSWERS)
