@@ -30,7 +30,7 @@ from minillama.course.checks import CHECKS
 
 # What an answer may use, beside everything in the module of the reference.
 IMPORTS = """
-import copy, math, random, re
+import codecs, copy, math, os.path, random, re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from functools import reduce
@@ -40,6 +40,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
+from minillama.rope import apply_rope, rope_frequencies
 """
 ITEM = re.compile(r'([-~]) ([\w?-]+)(?: "(.*?)")?:[ \n](.*)', re.DOTALL)
 

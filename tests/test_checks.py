@@ -175,27 +175,16 @@ def test_parameters_are_blamed_only_where_the_call_itself_fails():
     def too_few(time):
         return causal_mask(time, time)
 
-    def inside(time, keys, device=None):
-        return torch.tril(torch.ones(time, keys), 0, 0, 0)
-
-    def of_its_own(time, keys, device=None):
-        return too_few(time, keys)
-
     cure = "Keep the parameters as they were given in the blank."
     message = CHECKS["causal_mask"].run(too_few).message
     assert "positional arguments but" in message or "positional argument but" in message
     assert cure in message
-    for answer in (inside, of_its_own):
-        message = CHECKS["causal_mask"].run(answer).message
+    for inside in (
+        lambda time, keys, device=None: torch.tril(torch.ones(time, keys), 0, 0, 0),
+        lambda time, keys, device=None: too_few(time, keys),
+    ):
+        message = CHECKS["causal_mask"].run(inside).message
         assert "raises TypeError" in message and cure not in message
-
-
-def test_an_exception_comes_with_the_shapes_that_were_given():
-    def attention_weights(query, key, mask=None):
-        return query @ key[..., 1:]
-
-    given = " (given query of the shape (1, 1, 2, 4) and key of the shape (1, 1, 2, 4))"
-    assert CHECKS["attention_weights"].run(attention_weights).message.endswith(given)
 
 
 ones, LONG = torch.ones, [*range(20)]

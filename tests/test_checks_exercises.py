@@ -5,7 +5,6 @@ from answering import verdicts
 ANSWERS = """
 # Lesson 00
 count_parameters(model)
-- right: sum(math.prod(p.shape) for _, p in model.named_parameters())
 - right: torch.tensor([p.numel() for p in model.parameters()]).sum()
 - matrices-only: sum(p.numel() for name, p in model.named_parameters() if "bias" not in name)
 loss_by_hand(logits, targets)
@@ -21,7 +20,6 @@ bits_per_byte(nats_per_token, n_tokens, text)
 - right: torch.tensor(nats_per_token) / torch.tensor(2.0).log() * n_tokens / len(text.encode())
 decode_pieces(pieces)
 - right:
-    import codecs
     decoder, text = codecs.getincrementaldecoder("utf-8")(errors="replace"), ""
     for piece in pieces:
         if piece not in {"<s>", "</s>"}:
@@ -100,7 +98,6 @@ theta_for(longest, head_dim)
 - right: np.power(longest / 2 / np.pi, head_dim / (2 * (head_dim // 2 - 1)))
 - right: torch.tensor(longest / (2 * torch.pi)) ** (head_dim / (head_dim - 2))
 rotate_neighbours(x, cos, sin)
-    from minillama.rope import apply_rope
 - right:
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2).type_as(x)
@@ -125,7 +122,6 @@ from_meta(weight, n_heads)
 - right: torch.cat([torch.cat((head[::2], head[1::2])) for head in weight.chunk(n_heads)])
 - right: weight[torch.arange(rows).view(n_heads, -1, 2).mT.reshape(n_heads, -1).flatten()]
 relative_score(q, k, distance, frequencies)
-    from minillama.rope import apply_rope
     angle = distance * frequencies
     (a, b), (c, d) = q.chunk(2), k.chunk(2)
 - right: apply_rope(q[None], angle.cos()[None], angle.sin()[None])[0] @ k
@@ -212,8 +208,6 @@ swiglu_merged(x, w_gate_up, w_down)
     return torch.einsum("...h,dh->...d", F.silu(gate) * up, w_down)
 - two-products: (F.silu(x @ w_gate_up[:half].T) * (x @ w_gate_up[half:].T)) @ w_down.T
 # Lesson 09
-read_early(model, x)
-- right: torch.nn.functional.softmax(model.output(model.norm(x)), -1)
 route(scores, top)
 - right:
     out = torch.zeros_like(scores)
@@ -246,8 +240,7 @@ accumulate(model, batches)
         logits = model(batch.tokens, documents=batch.documents)
         return F.cross_entropy(logits.mT, batch.targets, **how)
 - right:
-    for p in model.parameters():
-        p.grad = None
+    model.zero_grad(set_to_none=False)
     parts = [loss(batch) * (batch.targets != -100).sum() / n for batch in batches]
     [part.backward() for part in parts]
     return sum(part.detach() for part in parts).item()
@@ -317,18 +310,12 @@ tokens_that_fit(config, free, bytes_per_number=2)
 write_greedily(model, prompt, n)
     cache, piece, out = KVCache(model.config, 1), torch.tensor([prompt]), []
 - right:
-    out.append(int(model(piece, cache)[0, -1].argmax()))
-    for _ in range(n - 1):
-        out.append(int(model(torch.tensor([[out[-1]]]), cache)[0, -1].argmax()))
-    return out
-- right:
     for _ in range(n):
         piece = model(piece, cache)[:, -1].softmax(-1).argmax(-1, keepdim=True)
         out.append(piece)
     return torch.cat(out, dim=1)
 - ? "'Llama' object has no attribute 'generate'": model.generate(prompt, n)
 keep_beginning(cache, old, new)
-    import os
     n = len(os.path.commonprefix([old, new[:-1]]))
 - right: cache.position = n; return new[n:]
 - right: cache.advance(n - len(old)); return new[n:]

@@ -40,10 +40,6 @@ rope_frequencies(config, device=None)
     return torch.tensor(out, device=device)
 ~ theta-ignored: config.rope_theta => 10_000.0
 ~ model-dim: config.head_dim => config.dim
-ntk_theta(config)
-    s = config.rope_scaling
-    factor = s.factor if s is not None and s.kind == "ntk" else 1
-- right: config.rope_theta * factor ** (config.head_dim / (config.head_dim - 2))
 rope_tables(config, device=None)
 - right:
     t = torch.arange(config.max_seq_len, device=device)
@@ -125,6 +121,8 @@ attention_weights(q, k, mask=None)
     mask = torch.ones(time, keys).tril(keys - time).bool() if mask is None else mask
     return scores.masked_fill(~mask, -math.inf).softmax(-1)
 - ? "write `is None`": scores.masked_fill(~(mask or causal_mask(time, keys)), -math.inf).softmax(-1)
+attention_weights(query, key, mask=None)
+- keys-not-transposed "given query of the shape .1, 1, 2, 4. and key of": query @ key[..., 1:]
 attend(q, k, v, mask=None)
     scores, (time, keys) = q @ k.mT / q.shape[-1] ** 0.5, (q.shape[-2], k.shape[-2])
     mask = torch.ones(time, keys).tril(keys - time).bool() if mask is None else mask
@@ -135,9 +133,7 @@ attend(q, k, v, mask=None)
 - not-low-enough: scores.masked_fill(~mask, -20.0).softmax(-1) @ v
 - not-low-enough: scores.masked_fill(~mask, -50.0).softmax(-1) @ v
 - softmax-over-queries: torch.softmax(scores.masked_fill(~mask, -1e9), -2) @ v
-- not-scaled:
-    b, h, time, d = q.shape
-    return torch.softmax((q @ k.transpose(2, 3)).masked_fill(~mask, -torch.inf), dim=3) @ v
+- not-scaled: torch.softmax((q @ k.transpose(2, 3)).masked_fill(~mask, -torch.inf), dim=3) @ v
 repeat_heads(x, n_heads)
     b, heads, s, d = x.shape
 - right: x.unsqueeze(2).expand(b, heads, n_heads // heads, s, d).flatten(1, 2)
@@ -159,10 +155,8 @@ Attention
             super().__init__()
             self.cfg, self.number = cfg, layer
             inner, kv = cfg.n_heads * cfg.head_dim, cfg.n_kv_heads * cfg.head_dim
-            self.wo = nn.Linear(inner, cfg.dim, bias=False)
-            self.wv = nn.Linear(cfg.dim, kv, bias=False)
-            self.wk = nn.Linear(cfg.dim, kv, bias=False)
-            self.wq = nn.Linear(cfg.dim, inner, bias=False)
+            self.wo, self.wv = nn.Linear(inner, cfg.dim, False), nn.Linear(cfg.dim, kv, False)
+            self.wk, self.wq = nn.Linear(cfg.dim, kv, False), nn.Linear(cfg.dim, inner, False)
         def forward(self, x, cos, sin, mask=None, cache=None):
             B, T, _ = x.shape
             heads = lambda y: y.view(B, T, -1, self.cfg.head_dim).transpose(1, 2)
@@ -196,8 +190,7 @@ KVCache
         def check(self, n, batch):
             if self.position + n > self.max_seq_len:
                 raise ValueError("full")
-            if batch != self.batch_size:
-                raise IndexError("batch")
+            assert batch == self.batch_size
         def update(self, layer, k, v):
             self.check(k.shape[2], k.shape[0])
             n, p, out = k.shape[2], self.position, []
@@ -224,7 +217,7 @@ KVCache
 ~ position-not-advanced: self.position += n => pass
 ~ full-cache-accepted:
     self.position + n > self.max_seq_len => False
-    batch != self.batch_size => False
+    assert batch == self.batch_size => pass
 ~ another-error: self.position + n > self.max_seq_len => self.position == self.max_seq_len
 ~ other-names:
     self.position, self.documents, self.device = 0, => self.length, self.documents, self.device = 0,
@@ -234,9 +227,8 @@ SwiGLU
     class SwiGLU(nn.Module):
         def __init__(self, width, hidden):
             super().__init__()
-            for name, shape in {"w_down": (hidden, width), "w_gate": (width, hidden)}.items():
-                setattr(self, name, nn.Linear(*shape, bias=False))
-            self.w_up = nn.Linear(width, hidden, bias=False)
+            self.w_down = nn.Linear(hidden, width, bias=False)
+            self.w_up, self.w_gate = (nn.Linear(width, hidden, bias=False) for _ in range(2))
         def forward(self, x):
             g, u = x @ self.w_gate.weight.T, x @ self.w_up.weight.mT
             return self.w_down(g / (1 + torch.exp(-g)) * u)
@@ -272,7 +264,7 @@ Llama
                 nn.init.normal_(p, 0, 0.02 / (2 * self.cfg.n_layers) ** small)
                 nn.init.ones_(p) if p.dim() == 1 else None
         from minillama import weights
-        from_pretrained, save_pretrained = weights.load_model, weights.save_model
+        from_pretrained, save_pretrained = staticmethod(weights.load_model), weights.save_model
         n_parameters = property(lambda self: sum(p.nelement() for p in self.parameters()))
         def forward(self, tokens, cache=None, documents=None):
             B, T = tokens.shape
@@ -282,7 +274,6 @@ Llama
                 raise ValueError("too long")
             if cache is not None:
                 documents = cache.update_documents(documents, B, T)
-            from minillama.rope import rope_frequencies
             places = torch.arange(start, S, device=tokens.device)
             phase = places[:, None] * rope_frequencies(self.cfg, tokens.device)
             mask = torch.ones(T, S, device=tokens.device).tril(S - T).bool()[None, None]

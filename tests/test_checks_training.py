@@ -105,7 +105,9 @@ PackedBatches
             rows = [row + [(0, -100, -1)] * (self.seq_len - len(row)) for row in rows]
             tokens, targets, documents = torch.tensor(rows).unbind(2)
             return Batch(tokens, targets, documents)
-~ right: (a, b, number) => (a, b, 7 * number + 3)
+~ right:
+    len(row)) for row in rows] => len(row)) for row in map(own, rows)]
+    epoch, i = => own = lambda row: [(*ab, [*zip(*row)][2].index(n)) for *ab, n in row]; epoch, i =
 ~ padding-learnt: (0, -100, -1) => (0, 0, -1)
 ~ padding-in-document: (0, -100, -1) => (0, -100, row[-1][2])
 ~ not-every-document-once:
