@@ -1,405 +1,328 @@
-"""Answers to the exercises of lessons 00 and 04 as beginners write them, right and wrong."""
-
-import math
-
-import pytest
-import torch
-import torch.nn.functional as F
-from answering import Answers, verdicts_of
-
-from minillama.attention import attend, causal_mask
-from minillama.course.registry import CHECKS
-
-pytestmark = pytest.mark.usefixtures("as_readers_run")
-answers = Answers()
-
-
-# count_parameters
-
-
-@answers("count_parameters")
-def adds_up(model):
-    total = 0
-    for p in model.parameters():
-        total += p.nelement()
-    return total
-
-
-@answers("count_parameters")
-def by_shapes(model):
-    return sum(math.prod(p.shape) for _, p in model.named_parameters())
-
-
-@answers("count_parameters")
-def as_a_tensor(model):
-    return torch.tensor([p.numel() for p in model.parameters()]).sum()
-
-
-@answers("count_parameters", "return-inside-the-loop")
-def returns_in_the_loop(model):
-    total = 0
-    for p in model.parameters():
-        total += p.numel()
-        return total
-
-
-@answers("count_parameters", "only-the-last")
-def does_not_add(model):
-    for p in model.parameters():
-        total = p.numel()
-    return total
-
-
-@answers("count_parameters", "matrices-only")
-def skips_biases(model):
-    return sum(p.numel() for name, p in model.named_parameters() if "bias" not in name)
-
-
-@answers("count_parameters", "tensors-not-numbers")
-def counts_tensors(model):
-    return len(list(model.parameters()))
-
-
-@answers("count_parameters", "rows-only")
-def lengths(model):
-    return sum(len(p) for p in model.parameters())
-
-
-@answers("count_parameters", "buffers-too")
-def all_of_the_state(model):
-    return sum({t.data_ptr(): t.numel() for t in model.state_dict().values()}.values())
-
-
-# loss_by_hand
-
-
-@answers("loss_by_hand")
-def gathers(logits, targets):
-    return -F.log_softmax(logits, 1).gather(1, targets.unsqueeze(1)).mean()
-
-
-@answers("loss_by_hand")
-def one_hot(logits, targets):
-    hot = F.one_hot(targets, logits.shape[1]).float()
-    return -(hot * logits.log_softmax(-1)).sum(-1).mean()
-
-
-@answers("loss_by_hand")
-def by_eye(logits, targets):
-    return -(torch.eye(logits.shape[-1])[targets] * logits.log_softmax(-1)).sum() / len(targets)
-
-
-@answers("loss_by_hand")
-def log_sum_exp(logits, targets):
-    return (logits.logsumexp(1) - logits[range(len(targets)), targets]).mean()
-
-
-@answers("loss_by_hand")
-def in_a_loop(logits, targets):
-    total = 0
-    for row, target in zip(logits, targets, strict=True):
-        total = total - row.log_softmax(0)[target]
-    return total / len(targets)
-
-
-@answers("loss_by_hand", "overflows")
-def softmax_then_log(logits, targets):
-    return -torch.softmax(logits, -1).log()[torch.arange(len(targets)), targets].mean()
-
-
-@answers("loss_by_hand", "overflows")
-def softmax_by_hand(logits, targets):
-    p = logits.exp() / logits.exp().sum(-1, keepdim=True)
-    return -torch.log(p[torch.arange(len(targets)), targets]).mean()
-
-
-@answers("loss_by_hand", "overflows")
-def log_of_the_sum(logits, targets):
-    return (logits.exp().sum(-1).log() - logits[torch.arange(len(targets)), targets]).mean()
-
-
-@answers("loss_by_hand", "probability-not-logarithm")
-def forgets_the_log(logits, targets):
-    return -logits.softmax(-1)[torch.arange(len(targets)), targets].mean()
-
-
-@answers("loss_by_hand", "probability-not-logarithm")
-def forgets_log_and_sign(logits, targets):
-    return logits.softmax(-1)[torch.arange(len(targets)), targets].mean()
-
-
-@answers("loss_by_hand", "mean-missing")
-def forgets_the_mean(logits, targets):
-    return -logits.log_softmax(-1)[torch.arange(len(targets)), targets]
-
-
-@answers("loss_by_hand", "return-inside-the-loop")
-def returns_at_once(logits, targets):
-    total = 0
-    for t in range(len(targets)):
-        total -= logits[t].log_softmax(0)[targets[t]]
-        return total / len(targets)
-
-
-@answers("loss_by_hand", "over-time")
-def over_positions(logits, targets):
-    return -logits.log_softmax(0)[torch.arange(len(targets)), targets].mean()
-
-
-@answers("loss_by_hand", "ready-made")
-def as_pytorch_has_it(logits, targets):
-    return F.cross_entropy(logits, targets)
-
-
-@answers("loss_by_hand", "ready-made")
-def by_a_module(logits, targets):
-    return torch.nn.CrossEntropyLoss()(logits, targets)
-
-
-@answers("loss_by_hand", "every-target-everywhere")
-def all_pairs(logits, targets):
-    return -logits.log_softmax(-1)[:, targets].mean()
-
-
-# slope_by_nudging
-
-
-@answers("slope_by_nudging")
-def rise_over_run(f, x, nudge):
-    right, left = x + nudge, x - nudge
-    return (f(right) - f(left)) / (right - left)
-
-
-@answers("slope_by_nudging", "nudge-ignored")
-def autograd(f, x, nudge):
-    x = torch.tensor(x, requires_grad=True)
-    return torch.autograd.grad(f(x), x)[0].item()
-
-
-@answers("slope_by_nudging", "nudge-ignored")
-def own_nudge(f, x, nudge):
-    return (f(x + 0.001) - f(x - 0.001)) / 0.002
-
-
-@answers("slope_by_nudging", "whole-number-division")
-def floors(f, x, nudge):
-    return (f(x + nudge) - f(x - nudge)) // (2 * nudge)
-
-
-@answers("slope_by_nudging", "multiplied")
-def no_brackets(f, x, nudge):
-    return (f(x + nudge) - f(x - nudge)) / 2 * nudge
-
-
-@answers("slope_by_nudging", "one-side")
-def forward(f, x, nudge):
-    return (f(x + nudge) - f(x)) / nudge
-
-
-# attention_entropy and the masks
-
-
-@answers("attention_entropy")
-def where_positive(weights):
-    return -(weights * torch.where(weights > 0, weights, 1.0).log()).sum(-1)
-
-
-@answers("attention_entropy", "zero-times-log-zero")
-def nan_at_zero(weights):
-    return -torch.sum(weights * torch.log(weights), dim=-1)
-
-
-@answers("prefix_mask")
-def fills_a_square(time, prefix):
+"""Answers to the exercises of the lessons, as beginners write them."""
+
+from answering import verdicts
+
+ANSWERS = """
+# Lesson 00
+count_parameters(model)
+- right: torch.tensor([p.numel() for p in model.parameters()]).sum()
+- matrices-only: sum(p.numel() for name, p in model.named_parameters() if "bias" not in name)
+loss_by_hand(logits, targets)
+- right: -F.log_softmax(logits, 1).gather(1, targets.unsqueeze(1)).mean()
+- right: -(F.one_hot(targets, logits.shape[1]) * logits.log_softmax(-1)).sum() / len(targets)
+- right: (logits.logsumexp(1) - logits[range(len(targets)), targets]).mean()
+- right: -sum(row.log_softmax(0)[t] for row, t in zip(logits, targets)) / len(targets)
+slope_by_nudging(f, x, nudge)
+- right: (f(x + nudge) - f(x - nudge)) / ((x + nudge) - (x - nudge))
+# Lesson 02
+bits_per_byte(nats_per_token, n_tokens, text)
+- right: nats_per_token * math.log2(math.e) * n_tokens / len(bytes(text, "utf-8"))
+- right: torch.tensor(nats_per_token) / torch.tensor(2.0).log() * n_tokens / len(text.encode())
+decode_pieces(pieces)
+- right:
+    decoder, text = codecs.getincrementaldecoder("utf-8")(errors="replace"), ""
+    for piece in pieces:
+        if piece not in {"<s>", "</s>"}:
+            byte = re.fullmatch(r"<0x(..)>", piece)
+            text += decoder.decode(bytes.fromhex(byte[1]) if byte else piece.encode())
+    text = (text + decoder.decode(b"", final=True)).replace("▁", " ")
+    return text[1:] if text[:1] == " " else text
+- right:
+    text = "".join(piece for piece in pieces if piece not in ("<s>", "</s>")).replace("▁", " ")
+    spelled = lambda run: bytes.fromhex(run[0].replace("<0x", "").replace(">", ""))
+    text = re.sub("(<0x..>)+", lambda run: spelled(run).decode(errors="replace"), text)
+    return text.removeprefix(" ")
+encode_bytes(text, merges)
+    ids = [*text.encode()]
+- right:
+    for pair, new in sorted(merges.items(), key=lambda merge: merge[1]):
+        join = lambda out, i: [*out[:-1], new] if (*out[-1:], i) == pair else [*out, i]
+        ids = reduce(join, ids, [])
+    return ids
+- right:
+    while len(ids) > 1:
+        ranks = [merges.get(pair, math.inf) for pair in pairwise(ids)]
+        if min(ranks) == math.inf:
+            break
+        i = ranks.index(min(ranks))
+        ids[i : i + 2] = [ranks[i]]
+    return ids
+- first-occurrence-only:
+    for pair, new in merges.items():
+        if pair in (pairs := [*pairwise(ids)]):
+            ids[pairs.index(pair) : pairs.index(pair) + 2] = [new]
+    return ids
+train_bytes(text, n_merges)
+    ids, merges = list(text.encode()), {}
+- right:
+    while len(merges) < n_merges and (common := Counter(pairwise(ids)).most_common(1)):
+        merges[common[0][0]] = len(merges) + 256
+        ids = encode_bytes(text, merges)
+    return merges
+# Lesson 04
+attention_entropy(weights)
+- right: -(weights * torch.where(weights > 0, weights, 1.0).log()).sum(-1)
+prefix_mask(time, prefix)
+- right:
     mask = torch.ones(time, time).tril().bool()
     mask[:prefix, :prefix] = True
     return mask
-
-
-@answers("prefix_mask", "prefix-sees-all")
-def fills_rows(time, prefix):
-    mask = torch.ones(time, time).tril().bool()
-    mask[:prefix] = True
-    return mask
-
-
-@answers("prefix_mask", "causal-only")
-def forgets_the_prefix(time, prefix):
-    return torch.ones(time, time).tril() == 1
-
-
-@answers("sliding_window_mask")
-def two_triangles(time, keys, window):
+sliding_window_mask(time, keys, window)
     ones = torch.ones(time, keys)
-    return (ones.tril(keys - time) - ones.tril(keys - time - window)).bool()
-
-
-@answers("sliding_window_mask", "window-plus-one")
-def too_wide(time, keys, window):
-    ones = torch.ones(time, keys)
-    return (ones.tril(keys - time) * ones.triu(keys - time - window)).bool()
-
-
-@answers("sliding_window_mask", "not-causal")
-def only_how_far_back(time, keys, window):
-    places = torch.arange(keys)
-    return places > places[keys - time :, None] - window
-
-
-# attend_in_chunks
-
-
-def chunks(piece):
-    """An answer from what makes the queries from start to end."""
-
-    def attend_in_chunks(q, k, v, size):
-        starts = range(0, q.shape[-2], size)
-        return torch.cat([piece(q, k, v, s, min(s + size, q.shape[-2])) for s in starts], -2)
-
-    attend_in_chunks.__name__ = piece.__name__
-    return attend_in_chunks
-
-
-@answers("attend_in_chunks")
-def splits(q, k, v, size):
-    out, end = [], 0
-    for part in q.split(size, dim=-2):
-        end += part.shape[-2]
-        out.append(attend(part, k[..., :end, :], v[..., :end, :]))
-    return torch.cat(out, -2)
-
-
-@answers("attend_in_chunks")
-@chunks
-def by_einsum(q, k, v, start, end):
-    scores = torch.einsum("bhtd,bhsd->bhts", q[:, :, start:end], k[:, :, :end])
-    mask = causal_mask(end - start, end)
-    weights = (scores / q.shape[-1] ** 0.5).masked_fill(~mask, -1e9).softmax(-1)
-    return torch.einsum("bhts,bhsd->bhtd", weights, v[:, :, :end])
-
-
-@answers("attend_in_chunks")
-@chunks
-def by_products_of_numbers(q, k, v, start, end):
-    scores = (q[:, :, start:end, None] * k[:, :, None, :end]).sum(-1) / q.shape[-1] ** 0.5
-    powers = scores.exp() * causal_mask(end - start, end)
-    return powers @ v[:, :, :end] / powers.sum(-1, keepdim=True)
-
-
-@answers("attend_in_chunks")
-@chunks
-def by_pytorch(q, k, v, start, end):
-    mask = causal_mask(end - start, end)
-    return F.scaled_dot_product_attention(q[:, :, start:end], k[:, :, :end], v[:, :, :end], mask)
-
-
-@answers("attend_in_chunks")
-def into_a_table(q, k, v, size):
+- right: (ones.tril(keys - time) - ones.tril(keys - time - window)).bool()
+attend_in_chunks(q, k, v, size)
+    ends = [(s, min(s + size, q.shape[2])) for s in range(0, q.shape[2], size)]
+    def chunks(f):
+        return torch.cat([f(q[:, :, s:e], k[:, :, :e], v[:, :, :e], causal_mask(e - s, e))
+                          for s, e in ends], -2)
+- right: chunks(F.scaled_dot_product_attention)
+- right:
+    def by_einsum(q, k, v, mask):
+        scores = torch.einsum("bhtd,bhsd->bhts", q, k) / q.shape[-1] ** 0.5
+        return torch.einsum("bhts,bhsd->bhtd", scores.masked_fill(~mask, -1e9).softmax(-1), v)
+    return chunks(by_einsum)
+- right:
+    def by_products_of_numbers(q, k, v, mask):
+        powers = ((q[..., None, :] * k[:, :, None]).sum(-1) / q.shape[-1] ** 0.5).exp() * mask
+        return powers @ v / powers.sum(-1, keepdim=True)
+    return chunks(by_products_of_numbers)
+- right:
     out = torch.empty_like(q)
     for start in range(0, q.shape[2], size):
         end = start + size  # a slice may end too late
-        part = q[:, :, start:end]
-        out[:, :, start:end] = attend(part, k[:, :, :end], v[:, :, :end])
+        out[:, :, start:end] = attend(q[:, :, start:end], k[:, :, :end], v[:, :, :end])
     return out
-
-
-@answers("attend_in_chunks", "no-chunks")
-def in_one_piece(q, k, v, size):
-    return attend(q, k, v)
-
-
-@answers("attend_in_chunks", "no-chunks")
-def pytorchs_in_one_piece(q, k, v, size):
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-
-
-@answers("attend_in_chunks", "no-chunks")
-def all_scores_first(q, k, v, size):
-    scores = torch.einsum("bhtd,bhsd->bhts", q, k) / q.shape[-1] ** 0.5
-    scores = scores.masked_fill(~causal_mask(q.shape[2], q.shape[2]), -math.inf)
-    return torch.cat([part.softmax(-1) @ v for part in scores.split(size, 2)], 2)
-
-
-@answers("attend_in_chunks", "all-keys-and-a-mask")
-@chunks
-def sliced_mask(q, k, v, start, end):
-    return attend(q[:, :, start:end], k, v, causal_mask(q.shape[2], q.shape[2])[start:end])
-
-
-@answers("attend_in_chunks", "all-keys-and-a-mask")
-@chunks
-def pytorchs_sliced_mask(q, k, v, start, end):
-    mask = causal_mask(q.shape[2], q.shape[2])[start:end]
-    return F.scaled_dot_product_attention(q[:, :, start:end], k, v, mask)
-
-
-@answers("attend_in_chunks", "size-not-used")
-def one_by_one(q, k, v, size):
-    ends = range(1, q.shape[2] + 1)
-    return torch.cat([attend(q[:, :, e - 1 : e], k[:, :, :e], v[:, :, :e]) for e in ends], 2)
-
-
-@answers("attend_in_chunks", "all-keys")
-@chunks
-def all_keys(q, k, v, start, end):
-    return attend(q[:, :, start:end], k, v)
-
-
-@answers("attend_in_chunks", "return-inside-the-loop")
-def first_chunk(q, k, v, size):
-    for start in range(0, q.shape[2], size):
-        end = start + size
-        return attend(q[:, :, start:end], k[:, :, :end], v[:, :, :end])
-
-
-test_an_answer_gets_its_verdict, test_a_blank_is_not_written_yet = verdicts_of(answers)
-
-
-@pytest.mark.parametrize("name", answers.names)
-def test_a_tuple_is_said_to_be_one(name):
-    reference = CHECKS[name].reference
-    result = CHECKS[name].run(lambda *args: (reference(*args),))
-    assert not result.passed and result.mistake is None
-    assert "it gives a tuple" in result.message
-    assert "is right: is there a comma behind what it returns?" in result.message
-
-
-NUMPY = """
-def causal_mask(time, keys, device=None):
-    import numpy
-    queries = numpy.arange(keys - time, keys)[:, None]
-    return torch.from_numpy(numpy.arange(keys) <= queries)
+# Lesson 05
+theta_for(longest, head_dim)
+- right: (1 / (2 * math.pi / longest)) ** (1 / (1 - 2 / head_dim))
+- right: np.power(longest / 2 / np.pi, head_dim / (2 * (head_dim // 2 - 1)))
+- right: torch.tensor(longest / (2 * torch.pi)) ** (head_dim / (head_dim - 2))
+rotate_neighbours(x, cos, sin)
+- right:
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
+    return torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2).type_as(x)
+- right:
+    out = torch.empty_like(x)
+    out[..., 0::2] = x[..., 0::2] * cos - x[..., 1::2] * sin
+    out[..., 1::2] = x[..., 0::2] * sin + x[..., 1::2] * cos
+    return out
+- right:
+    across = torch.stack((-x[..., 1::2], x[..., ::2]), -1).reshape(x.shape)
+    return x * cos.repeat_interleave(2, -1) + across * sin.repeat_interleave(2, -1)
+- right:
+    halves = apply_rope(torch.cat((x[..., ::2], x[..., 1::2]), -1), cos, sin).chunk(2, -1)
+    return torch.stack(halves, -1).flatten(-2)
+- in-place:
+    x[..., ::2], x[..., 1::2] = (x[..., ::2] * cos - x[..., 1::2] * sin,
+                                 x[..., ::2] * sin + x[..., 1::2] * cos)
+    return x
+from_meta(weight, n_heads)
+    rows, dim = weight.shape
+- right: weight.view(n_heads, rows // n_heads // 2, 2, dim).transpose(1, 2).reshape(rows, dim)
+- right: torch.cat([torch.cat((head[::2], head[1::2])) for head in weight.chunk(n_heads)])
+- right: weight[torch.arange(rows).view(n_heads, -1, 2).mT.reshape(n_heads, -1).flatten()]
+relative_score(q, k, distance, frequencies)
+    angle = distance * frequencies
+    (a, b), (c, d) = q.chunk(2), k.chunk(2)
+- right: apply_rope(q[None], angle.cos()[None], angle.sin()[None])[0] @ k
+- right: ((a * c + b * d) * angle.cos() - (b * c - a * d) * angle.sin()).sum()
+- right: (torch.complex(a, b) * torch.complex(c, -d) * torch.exp(1j * angle)).sum().real.item()
+# Lesson 06
+split_heads(x, n_heads)
+- right: rearrange(x, "b t (h d) -> b h t d", h=n_heads)
+- right: torch.stack(x.chunk(n_heads, dim=-1), dim=1)
+- right: x.reshape(*x.shape[:2], n_heads, -1).permute(0, 2, 1, 3)
+join_heads(x)
+    b, h, t, d = x.shape
+- right: rearrange(x, "b h t d -> b t (h d)")
+- right: torch.cat([x[:, i] for i in range(h)], dim=-1)
+- right: x.permute(0, 2, 1, 3).contiguous().view(b, t, h * d)
+- right: x.transpose(1, 2).flatten(2)
+- ? "RuntimeError.*reshape": x.transpose(1, 2).view(b, t, -1)
+cache_bytes(config, tokens, bytes_per_number=2)
+    shape = 2, config.n_layers, config.n_kv_heads, tokens, config.dim // config.n_heads
+- right: torch.tensor(shape).prod() * bytes_per_number
+more_heads(weight, head_dim, n_heads)
+    heads = rearrange(weight, "(h d) dim -> h d dim", d=head_dim)
+- right: rearrange([heads[h * len(heads) // n_heads] for h in range(n_heads)], "h d c -> (h d) c")
+- right: torch.cat([head for head in heads for _ in range(n_heads // len(heads))])
+look_back(key, back, cos, sin)
+    a, b = key.chunk(2)
+    query = torch.cat((a * cos[back] + b * sin[back], b * cos[back] - a * sin[back]))
+- right: query
+- right:
+    z = torch.complex(a, b) / torch.complex(cos[back], sin[back])
+    return torch.cat((z.real, z.imag))
+- right: apply_rope(key.unsqueeze(0), *(x[back : back + 1] for x in (cos, -sin))).squeeze(0)
+- wrong-length: 5 * query
+- wrong-length: query / query.norm()
+# Lesson 07
+layer_norm(x, eps)
+- right: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, correction=0) + eps).sqrt()
+- right: F.rms_norm(x - x.mean(-1, keepdim=True), x.shape[-1:], eps=eps)
+- in-place:
+    x -= x.mean(-1, keepdim=True)
+    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
+fold_norm(norm_weight, matrix)
+- right: matrix @ torch.diag(norm_weight)
+- right: torch.stack([matrix[:, i] * w for i, w in enumerate(norm_weight)], dim=1)
+qk_norm_scores(q, k, eps)
+- right:
+    size = lambda x: (x.pow(2).sum(-1) / q.shape[-1] + eps).sqrt()
+    scores = torch.einsum("...td,...sd->...ts", q, k) / size(q)[..., None]
+    return scores / size(k)[..., None, :] / q.shape[-1] ** 0.5
+- right:
+    q, k = (F.rms_norm(x, x.shape[-1:], eps=eps) for x in (q, k))
+    return q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+rms_norm_backward(x, weight, eps, grad)
+- right:
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(F.rms_norm(x, x.shape[-1:], weight, eps), x, grad)[0]
+- right:
+    r, g = (x.pow(2).mean(-1, keepdim=True) + eps) ** -0.5, grad * weight
+    return r * g - r**3 * x / x.shape[-1] * (g * x).sum(-1, keepdim=True)
+# Lesson 08
+hidden_dim_by_rule(dim, multiple_of, multiplier=1.0)
+    width = int(multiplier * int(2 * (4 * dim) / 3))
+- right: multiple_of * ((width + multiple_of - 1) // multiple_of)
+- right: width + (-width) % multiple_of
+- a-float: ((8 * dim / 3 + multiple_of - 1) // multiple_of) * multiple_of
+swiglu_gradients(gate, up, upstream)
+    s, h = torch.sigmoid(gate), F.silu(gate)
+- right: [upstream * up * (h + s * (1 - h)), upstream * h]
+- right: torch.stack((upstream * up * (s + gate * s * (1 - s)), upstream * h))
+- right:
+    gate, up = gate.detach().requires_grad_(), up.detach().requires_grad_()
+    return torch.autograd.grad((F.silu(gate) * up * upstream).sum(), (gate, up))
+loudest_neurons(hidden, w_down, k)
+- right: (hidden.abs() * w_down.norm(dim=0)).argsort(dim=-1, descending=True)[..., :k]
+- right: torch.topk((hidden.unsqueeze(-1) * w_down.T).norm(dim=-1), k).indices
+- right: (hidden**2 * (w_down**2).sum(0)).topk(k)[1]
+swiglu_merged(x, w_gate_up, w_down)
+    half = len(w_gate_up) // 2
+- right:
+    both = F.linear(x, w_gate_up)
+    return F.linear(F.silu(both[..., :half]) * both[..., half:], w_down)
+- right:
+    gate, up = torch.split(x @ w_gate_up.T, half, dim=-1)
+    return torch.einsum("...h,dh->...d", F.silu(gate) * up, w_down)
+- two-products: (F.silu(x @ w_gate_up[:half].T) * (x @ w_gate_up[half:].T)) @ w_down.T
+# Lesson 09
+route(scores, top)
+- right:
+    out = torch.zeros_like(scores)
+    for shares, row in zip(out.flatten(0, -2), scores.flatten(0, -2)):
+        best = row.argsort(descending=True)[:top]
+        shares[best] = row[best].exp() / row[best].exp().sum()
+    return out
+- right:
+    shares = scores.softmax(-1)
+    kept = torch.zeros_like(shares).scatter(-1, shares.topk(top).indices, 1.0) * shares
+    return kept / kept.sum(-1, keepdim=True)
+# Lesson 11
+cross_entropy_gradient(logits, targets)
+- right: (logits.softmax(-1) - F.one_hot(targets, logits.shape[-1])) / logits.shape[0]
+- right:
+    z = logits.clone().requires_grad_()
+    F.cross_entropy(z, targets).backward()
+    return z.grad
+- in-place:
+    logits[range(len(targets)), targets] -= 1
+    return logits.softmax(-1) / len(targets)
+warmup_stable_decay(step, *, peak, warmup, total, decay)
+    down = peak * (total - step) / decay if step >= total - decay else peak
+- right: peak * (step + 1) / warmup if step < warmup else down
+- right: torch.tensor((step + 1) * peak / warmup if step + 1 < warmup else down)
+- first-step-0: peak * step / warmup if step < warmup else down
+accumulate(model, batches)
+    n = sum((batch.targets != -100).sum() for batch in batches)
+    def loss(batch, **how):
+        logits = model(batch.tokens, mask=batch.mask)
+        return F.cross_entropy(logits.mT, batch.targets, **how)
+- right:
+    model.zero_grad(set_to_none=False)
+    parts = [loss(batch) * (batch.targets != -100).sum() / n for batch in batches]
+    [part.backward() for part in parts]
+    return sum(part.detach() for part in parts).item()
+- right:
+    model.zero_grad()
+    parts = [loss(batch, reduction="sum") for batch in batches]
+    [part.backward() for part in parts]
+    for p in model.parameters():
+        p.grad /= n
+    return sum(map(float, parts)) / int(n)
+- right:
+    model.zero_grad()
+    whole = sum(loss(batch, reduction="sum") for batch in batches) / n
+    whole.backward()
+    return whole.item()
+- no-backward: (sum(loss(batch, reduction="sum") for batch in batches) / n).item()
+clip_by_global_norm(gradients, largest)
+    norm = torch.cat([g.flatten() for g in gradients]).norm()
+- right: [g * torch.clamp(largest / (norm + 1e-6), max=1.0) for g in gradients]
+- right: gradients if norm <= largest else [g / norm * largest for g in gradients]
+- in-place: [g.mul_((largest / (norm + 1e-6)).clamp(max=1.0)) for g in gradients]
+- ? "gives a Tensor. A list of the tensors, scaled, is right": gradients[0]
+# Lesson 18
+nucleus_size(probabilities, top_p)
+- right:
+    before = [[0, *accumulate(sorted(row, reverse=True))][:-1] for row in probabilities.tolist()]
+    return torch.tensor([sum(mass < top_p for mass in row) for row in before])
+gumbel_draw(logits, points)
+- right: (logits.softmax(-1) / -points.log()).argmax(dim=1)
+- right:
+    noise = [[-math.log(-math.log(u)) for u in row] for row in points.tolist()]
+    sums = [[x + n for x, n in zip(*rows)] for rows in zip(logits.tolist(), noise)]
+    return torch.tensor([row.index(max(row)) for row in sums])
+apply_eta(logits, epsilon)
+    p, log_p = logits.softmax(-1), logits.log_softmax(-1)
+- right:
+    out = logits.clone()
+    for row, p in zip(out, p):
+        h = torch.distributions.Categorical(probs=p).entropy().item()
+        row[p < min(epsilon, math.sqrt(epsilon) * math.exp(-h))] = -math.inf
+    return out
+- right:
+    entropy = -(p * log_p.clamp(min=-1e4)).sum(-1, keepdim=True)
+    bar = (0.5 * math.log(epsilon) - entropy).clamp(max=math.log(epsilon))
+    return logits.masked_fill(log_p < bar, float("-inf"))
+- plus-entropy:
+    entropy = (p * p.log()).sum(-1, keepdim=True)
+    limit = (epsilon**0.5 * torch.exp(-entropy)).clamp(max=epsilon)
+    return logits.masked_fill(p < limit, -math.inf)
+until(parts, stop)
+- right:
+    held = ""
+    for character in (character for part in parts for character in part):
+        held += character
+        if held.endswith(stop):
+            yield held[: -len(stop)]
+            return
+        while not stop.startswith(held):
+            n = next(n for n in range(1, len(held) + 1) if stop.startswith(held[n:]))
+            yield held[:n]
+            held = held[n:]
+    yield held
+# Lesson 19
+tokens_that_fit(config, free, bytes_per_number=2)
+    per_layer = config.n_kv_heads * (config.dim // config.n_heads) * bytes_per_number
+- right: int(free / sum(2 * per_layer for _ in range(config.n_layers)))
+write_greedily(model, prompt, n)
+    cache, piece, out = KVCache(model.config, 1), torch.tensor([prompt]), []
+- right:
+    for _ in range(n):
+        piece = model(piece, cache)[:, -1].softmax(-1).argmax(-1, keepdim=True)
+        out.append(piece)
+    return torch.cat(out, dim=1)
+- ? "'Llama' object has no attribute 'generate'": model.generate(prompt, n)
+keep_beginning(cache, old, new)
+    n = len(os.path.commonprefix([old, new[:-1]]))
+- right: cache.position = n; return new[n:]
+- right: cache.advance(n - len(old)); return new[n:]
+slide(keys, values, k, v, window)
+    keys, values = torch.cat((keys, k), 2), torch.cat((values, v), 2)
+    start = max(0, keys.size(2) - window)
+- right: (keys[:, :, start:], values[:, :, start:])
 """
-AMBIGUOUS = """
-def attention_weights(q, k, mask=None):
-    if not mask:
-        mask = causal_mask(q.shape[-2], k.shape[-2], q.device)
-    scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(~mask, -torch.inf)
-    return scores.softmax(-1)
-"""
-BACKWARDS = """
-def attend(q, k, v, mask=None):
-    return v @ attention_weights(q, k, mask)
-"""
 
-
-def of_attention(source):
-    from minillama import attention
-
-    namespace = dict(vars(attention))
-    exec(source, namespace)
-    return namespace
-
-
-def test_a_mask_made_by_numpy_is_on_the_cpu():
-    result = CHECKS["causal_mask"].run(of_attention(NUMPY)["causal_mask"])
-    assert (result.passed, result.mistake) == (False, "device-ignored")
-
-
-def test_values_before_weights_are_named():
-    assert CHECKS["attend"].run(of_attention(BACKWARDS)["attend"]).mistake == "values-first"
-
-
-def test_a_habit_from_numpy_gets_its_cure():
-    result = CHECKS["attention_weights"].run(of_attention(AMBIGUOUS)["attention_weights"])
-    assert not result.passed and "write `is None`" in result.message
+test_an_answer_gets_its_verdict = verdicts(ANSWERS)
