@@ -8,7 +8,7 @@ lesson cannot drift from the package unseen.
 """
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -62,7 +62,7 @@ def build(shell: Any, line: str, cell: str) -> None:
     class and not two. Where one differs, the cell's own stay, as somebody who changes it expects.
     """
     __tracebackhide__ = True  # a traceback begins in the reader's cell
-    module = taught_module(line)
+    module = taught_module(line, taught())
     run_cell(shell, line, cell)
     package = import_module(f"minillama.{module}")
     differ = differing(cell, package_source(module))
@@ -85,12 +85,12 @@ def verdict(module: str, names: list[str], differ: list[str], own: list[str]) ->
     return f"{words}. This notebook uses the cell's, and the package its own."
 
 
-def taught_module(line: str) -> str:
-    """The module that a `%%build` line names. Raises UsageError for one that no lesson builds."""
+def taught_module(line: str, taught: Collection[str]) -> str:
+    """The taught module that a `%%build` line names. Raises UsageError for one that is none."""
     from IPython.core.error import UsageError
 
-    if line.strip() not in taught():
-        raise UsageError(f"%%build needs the module that the cell builds: {', '.join(taught())}")
+    if line.strip() not in taught:
+        raise UsageError(f"%%build needs the module that the cell builds: {', '.join(taught)}")
     return line.strip()
 
 

@@ -19,6 +19,17 @@ class Complaint(Exception):
         self.mistake, self.given, self.printed = mistake, given, ""
 
 
+class Known(Complaint):
+    """A known mistake that a probe recognizes by itself; the mistake's text says what is wrong.
+
+    `more` follows the explanation, such as where it shows.
+    """
+
+    def __init__(self, mistake: str, more: str = "") -> None:
+        super().__init__(f"is not right yet: {mistake}.{more}", mistake)
+        self.more = more
+
+
 def raised(error: Exception) -> str:
     """An exception in a sentence, with the last line that is the reader's own."""
     trace, line, inside = error.__traceback__, "", False

@@ -15,7 +15,7 @@ from typing import Any
 from minillama.course.checking.answer import Outcome, Probe, run_probe
 from minillama.course.checking.compare import problem, same, wrong_with
 from minillama.course.checking.mistakes import Mistake
-from minillama.course.complaint import Complaint
+from minillama.course.complaint import Complaint, Known
 from minillama.course.source.definitions import Definition, compile_source, definitions
 
 
@@ -97,6 +97,8 @@ class Check:
         assert words is not None
         wrong = next(outcome for outcome in outcomes[first] if wrong_with(outcome))
         if isinstance(wrong, Complaint) and wrong.mistake:
+            if isinstance(wrong, Known):
+                words = f"is not right yet. {self.why(wrong.mistake)}{wrong.more}"
             text = f"{self.name} {words}{said(wrong.printed)}"
             return CheckResult(self.name, False, wrong.mistake, text)
         details = f'  It shows where "{first}": {words}{said(wrong.printed)}'
@@ -130,6 +132,10 @@ class Check:
             if max(shares) >= 0.5 and sum(shares) > best_score:
                 best, best_score = mistake, sum(shares)
         return best
+
+    def why(self, name: str) -> str:
+        """The explanation of the known mistakes of that name."""
+        return next((mistake.why for mistake in self.mistakes if mistake.name == name), "")
 
     def tried(self, number: int, title: str) -> list[Outcome]:
         """What the mistake of that number comes to in the probe of that title."""

@@ -61,7 +61,7 @@ class Workbook:
         What the reader's code raises reaches the notebook as it is, once the names are bound.
         """
         __tracebackhide__ = True  # a traceback begins in the reader's cell
-        module = self.own_module(line)
+        module = taught_module(line, self.package.modules)
         names, namespace = self.expected(module, cell), self.shell.user_ns
         given = list[str]()  # what the cell has as my_minillama has it, such as a constant
         judged = dict[str, CheckResult]()
@@ -107,18 +107,6 @@ class Workbook:
         if not names:
             print(self.nothing_expected(module, cell))
         print(self.summary())
-
-    def own_module(self, line: str) -> str:
-        """The module that a `%%build` line names. Raises UsageError for one that is not there."""
-        from IPython.core.error import UsageError
-
-        module = taught_module(line)
-        if module not in self.package.modules:
-            raise UsageError(
-                f"there is no {PACKAGE}/{file_of(module)}: this workbook was made without it. "
-                "`minillama workbook` makes a new one, in another folder."
-            )
-        return module
 
     def changed_of_given(self, module: str, names: list[str], cell: str) -> list[str]:
         """What a cell has otherwise than minillama, though it is not among the names to build."""

@@ -8,16 +8,7 @@ from torch import Tensor, nn
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
-from minillama.course.complaint import Complaint
-
-USED_UP = (
-    "A generator comes back, which is empty once it has been gone through. Whoever looks at the "
-    "groups first leaves none to the optimiser: return a list."
-)
-PARAMS_USED_UP = (
-    'A group\'s "params" is a generator, which has no length and is empty once it has been gone '
-    "through. Whoever counts the parameters first leaves none to the optimiser: make it a list."
-)
+from minillama.course.complaint import Complaint, Known
 
 parameter_groups = Check("parameter_groups", "optim")
 
@@ -39,7 +30,7 @@ def decays(parameter_groups: Any, model: nn.Module, weight_decay: float | int) -
     """Each parameter's weight decay by its name, or how its listing went wrong."""
     groups = call(parameter_groups, model, weight_decay)
     if isinstance(groups, Iterator):
-        raise Complaint(f"is not right yet. {USED_UP}", "a-generator")
+        raise Known("a-generator")
     if not isinstance(groups, tuple | list) or any(
         not isinstance(group, dict) or "params" not in group for group in groups
     ):
@@ -49,7 +40,7 @@ def decays(parameter_groups: Any, model: nn.Module, weight_decay: float | int) -
     for group in groups:
         params = group["params"]  # for AdamW a single one does as well
         if isinstance(params, Iterator):
-            raise Complaint(f"is not right yet. {PARAMS_USED_UP}", "params-used-up")
+            raise Known("params-used-up")
         for listed in [params] if isinstance(params, Tensor) else params:
             # AdamW also takes pairs of a name and a parameter.
             parameter = listed[1] if isinstance(listed, tuple) else listed

@@ -9,25 +9,8 @@ import torch
 from minillama.course.checking.answer import Case, call, refusal
 from minillama.course.checking.check import Check
 from minillama.course.checking.compare import wrong_with
-from minillama.course.complaint import Complaint
+from minillama.course.complaint import Complaint, Known
 from minillama.course.lessons.lesson_18.beam_texts import DETOUR, Toy, a_beam, every_text, race
-
-NO_BEAMS = (
-    "n_beams = 0 is not refused. Without a beam there is no text: raise a ValueError that says so."
-)
-WITHOUT_CACHE = (
-    "Each step reads every beginning anew, without the cache. The texts are the same, but "
-    "the longer they get the more is read again: give each a row of the cache, and read "
-    "its newest token alone."
-)
-BEYOND = (
-    "It does not stop where the model's context ends. Prompt and text have max_seq_len places "
-    "together, so the longest text is the smaller of max_new_tokens and what the prompt leaves."
-)
-ANY_PROMPT = (
-    "A prompt that cannot be read is not refused with a ValueError. Whoever gives an empty one, or "
-    "another tokenizer's ids, is to hear so before anything is computed: check_prompts does it."
-)
 
 beam_search = Check("beam_search", "beam")
 
@@ -94,10 +77,10 @@ def narrow(beam_search: Any) -> Iterator[Case]:
         model = Toy(tables)
         yield from searched(beam_search, model, [0, 3, 1], 3, words, right, **options)
         if max(model.read) > 3:
-            raise Complaint(
-                f"is not right yet. {WITHOUT_CACHE}\n  It shows where, given {words}, and a prompt "
-                f"of 3, a forward reads {max(model.read)} tokens of a text.",
+            raise Known(
                 "without-cache",
+                f"\n  It shows where, given {words}, and a prompt "
+                f"of 3, a forward reads {max(model.read)} tokens of a text.",
             )
 
 
@@ -128,18 +111,13 @@ def refusals(beam_search: Any) -> None:
         what = str(complaint)
     if what != "gives texts of 3 tokens":
         example = "a prompt of 13 tokens, max_seq_len = 16 and max_new_tokens = 9"
-        raise Complaint(
-            f"is not right yet. {BEYOND}\n  It shows where, given {example}, it {what}",
-            "beyond-the-context",
-        )
+        raise Known("beyond-the-context", f"\n  It shows where, given {example}, it {what}")
     for prompt in ([], [0, 4]):
         how = refusal(beam_search, Toy(DETOUR), prompt, 2, max_new_tokens=2)
         if how != "a ValueError":
             example = f"the prompt {prompt} and a vocabulary of 4"
-            raise Complaint(
-                f"is not right yet. {ANY_PROMPT}\n  It shows where, given {example}, "
-                f"there is {how}.",
-                "any-prompt-accepted",
+            raise Known(
+                "any-prompt-accepted", f"\n  It shows where, given {example}, there is {how}."
             )
     if refusal(beam_search, Toy(DETOUR), [0], 0, max_new_tokens=2) != "a ValueError":
-        raise Complaint(f"is not right yet. {NO_BEAMS}", "no-beams-accepted")
+        raise Known("no-beams-accepted")

@@ -8,16 +8,11 @@ import torch
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
-from minillama.course.complaint import Complaint
+from minillama.course.complaint import Complaint, Known
 from minillama.course.lessons.lesson_18.min_p import near_the_largest
 from minillama.course.lessons.lesson_18.no_repeat import allowed
 from minillama.course.lessons.lesson_18.top_p import nucleus
 from minillama.transforms import Sampling
-
-EMPTY_TEXT = (
-    "A text without tokens is too much for the penalty. There is nothing to mark then; but "
-    "torch.tensor([]) is of float32, which is no index: give it dtype=torch.long, or use the list."
-)
 
 next_token_probabilities = Check("next_token_probabilities", "transforms")
 
@@ -94,9 +89,8 @@ def options_alone(next_token_probabilities: Any) -> Iterator[Case]:
         yield drawn_from(next_token_probabilities, FOUR, NO_TEXT, repetition_penalty=2.0)
     except Complaint as complaint:
         words = "logits [1, 3, 2, 0] after the text [] and repetition_penalty = 2, it"
-        raise Complaint(
-            f"is not right yet. {EMPTY_TEXT}\n  It shows where, given {words} {complaint}",
-            "empty-text-refused",
+        raise Known(
+            "empty-text-refused", f"\n  It shows where, given {words} {complaint}"
         ) from complaint
 
 

@@ -9,25 +9,7 @@ from torch import Tensor
 from minillama.config import ModelConfig
 from minillama.course.checking.answer import Case, call, refusal
 from minillama.course.checking.check import Check
-from minillama.course.complaint import Complaint
-
-COPIED = (
-    "update gives back copies. Every layer would copy the whole text for every token: make room "
-    "once, write into it, and give back a slice of it, which is a view and costs nothing."
-)
-ANOTHER_ERROR = (
-    "Tokens that do not fit are refused by another error than a ValueError. That is the one which "
-    "is promised, so whoever catches it to make room would miss this one."
-)
-OTHER_NAMES = (
-    "The attributes have names of their own. The rest of the package, such as beam_search, reads "
-    "and sets keys, values, batch_size, max_seq_len, position and documents, and would not find "
-    "them: call them so."
-)
-IN_UPDATE = (
-    "update moves the position on. All layers write at the same place, so the second layer would "
-    "already land behind the first: only advance moves it, once per forward."
-)
+from minillama.course.complaint import Complaint, Known
 
 CONFIG = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3, max_seq_len=8)
 AXES = "batch kv_heads keys head_dim"
@@ -65,14 +47,11 @@ def position(KVCache: Any) -> Iterator[Case]:
     names = "keys values batch_size max_seq_len position documents".split()
     missing = [name for name in names if not hasattr(cache, name)]
     if missing:
-        raise Complaint(
-            f"is not right yet. {OTHER_NAMES}\n  It has no {' and no '.join(missing)}.",
-            "other-names",
-        )
+        raise Known("other-names", f"\n  It has no {' and no '.join(missing)}.")
     yield Case(cache.position, 0, "a new cache, for the position")
     call(cache.update, 0, *new(3))
     if cache.position == 3:
-        raise Complaint(f"is not right yet. {IN_UPDATE}", "advanced-per-layer")
+        raise Known("advanced-per-layer")
     yield Case(cache.position, 0, "an update with 3 tokens, for the position")
     yield advanced(cache, 3, 3)
     yield advanced(cache, 2, 5)
@@ -107,7 +86,7 @@ def layers(KVCache: Any) -> Iterator[Case]:
     one, other = call(cache.update, 0, *new(3)), call(cache.update, 0, *new(3))
     if any(a.untyped_storage().data_ptr() != b.untyped_storage().data_ptr()
            for a, b in zip(one, other, strict=True)):  # fmt: skip
-        raise Complaint(f"is not right yet. {COPIED}", "copied")
+        raise Known("copied")
 
 
 @kv_cache.probe("writing the same layer again replaces, until the position moves")
@@ -160,8 +139,8 @@ def full(KVCache: Any) -> Iterator[Case]:
         kinds[example] = refusal(function, *args)
     for example, how in kinds.items():
         if how not in ("a ValueError", "no error"):
-            words = f"is not right yet. {ANOTHER_ERROR}\n  It shows where, given {example}, "
-            raise Complaint(f"{words}there is {how}.", "another-error")
+            words = f"\n  It shows where, given {example}, there is {how}."
+            raise Known("another-error", words)
 
 
 @kv_cache.probe("a batch of another size is refused")
