@@ -14,6 +14,8 @@ from torch import Tensor
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.compare import show
+from minillama.course.checking.spies import Elsewhere, tensors
+from minillama.course.complaint import Complaint
 
 Args = tuple[Any, ...]
 Answer = Callable[..., Any]
@@ -22,15 +24,16 @@ Answer = Callable[..., Any]
 def examples(check: Check, title: str, *calls: tuple[Any, ...], **how: Any) -> None:
     """A probe of calls worked out by hand: (arguments, result) or (arguments, result, words).
 
-    how: axes, rtol and atol of the cases; `through`, which calls the answer in place of `call`.
+    how: axes, rtol and atol of the cases; `through`, which calls the answer in place of `call`;
+    `words`, said of every call, or a function that makes them of its arguments.
     """
-    through = how.pop("through", call)
+    through, tell = how.pop("through", call), how.pop("words", None)
 
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
         for args, right, *words in calls:
             got = through(answer, *args)
-            yield Case(got, right, words[0] if words else given(check, args), **how)
+            yield Case(got, right, words[0] if words else told(check, tell, args), **how)
 
 
 def agrees(
@@ -38,9 +41,9 @@ def agrees(
 ) -> None:
     """A probe that compares with an oracle on what `inputs` makes; its results get our dtype.
 
-    how: as for `examples`, and `words`, said of every call.
+    how: as for `examples`.
     """
-    through, words = how.pop("through", call), how.pop("words", None)
+    through, tell = how.pop("through", call), how.pop("words", None)
 
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
@@ -52,33 +55,58 @@ def agrees(
                 and first.is_floating_point()
             ):
                 right = right.to(first.dtype) if right.is_floating_point() else right
-            example = given(check, args) if words is None else words
-            yield Case(through(answer, *args), right, example, **how)
+            yield Case(through(answer, *args), right, told(check, tell, args), **how)
 
 
 def gradients(
     check: Check, title: str, oracle: Answer, inputs: Callable[[], Args], **how: Any
 ) -> None:
-    """A probe of the gradients, by every argument that is a floating-point tensor."""
+    """A probe of the gradients, by every argument that is a floating-point tensor.
+
+    A module's weights are an argument too, a dict, which `through` gives to the module.
+    """
+    through = how.pop("through", call)
 
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
         args = inputs()
-        learned = [x for x in args if isinstance(x, Tensor) and x.is_floating_point()]
-        for x in learned:
+        named = dict(zip(parameters(check), args, strict=False))
+        for weights in [value for value in args if isinstance(value, dict)]:
+            named |= weights
+        floats = {name for name, x in named.items() if torch.is_tensor(x) and x.is_floating_point()}
+        learned = {name: named[name] for name in named if name in floats}
+        for x in learned.values():
             x.requires_grad_()
         right = oracle(*args)
-        weights = torch.randn(right.shape, dtype=right.dtype)
-        theirs = torch.autograd.grad((right * weights).sum(), learned)
-        ours = torch.autograd.grad((call(answer, *args) * weights).sum(), learned)
-        names = dict(zip(map(id, args), parameters(check), strict=False))
-        for x, got, grad in zip(learned, ours, theirs, strict=True):
-            yield Case(
-                got,
-                grad.to(got.dtype),
-                f"random numbers, for the gradient of {names[id(x)]}",
-                **how,
-            )
+        target = torch.randn(right.shape, dtype=right.dtype)
+        theirs = torch.autograd.grad((right * target).sum(), [*learned.values()])
+        ours = torch.autograd.grad((through(answer, *args) * target).sum(), [*learned.values()])
+        for name, got, grad in zip(learned, ours, theirs, strict=True):
+            example = f"random numbers, for the gradient of {name}"
+            yield Case(got, grad.to(got.dtype), example, **how)
+
+
+def on_device(
+    check: Check, title: str, inputs: Callable[[], Args], complaint: str,
+    mistake: str | None = None, through: Answer = call,
+) -> None:  # fmt: skip
+    """A probe that all is made on the device of the tensors, or the device, that `inputs` gives."""
+
+    @check.probe(title)
+    def probe(answer: Answer) -> Iterator[Case]:
+        args = inputs()
+        with Elsewhere(*tensors(args)) as gpu:
+            got = through(answer, *args)
+        if gpu.mixed or not all(gpu.there.get(id(tensor), False) for tensor in tensors(got)):
+            raise Complaint(complaint, mistake)
+        yield from ()
+
+
+def told(check: Check, words: str | Callable[..., str] | None, args: Args) -> str:
+    """What is said of a call."""
+    if words is None:
+        return given(check, args)
+    return words if isinstance(words, str) else words(*args)
 
 
 def given(check: Check, args: Args) -> str:
@@ -93,5 +121,6 @@ def given(check: Check, args: Args) -> str:
 
 
 def parameters(check: Check) -> list[str]:
-    """The reference's names of its parameters."""
-    return list(inspect.signature(check.reference).parameters)
+    """The reference's names of its parameters; a module's are those of its forward."""
+    called = getattr(check.reference, "forward", check.reference)
+    return [name for name in inspect.signature(called).parameters if name != "self"]
