@@ -5,7 +5,8 @@ example has no words of its own, its arguments are told by the reference's names
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from minillama.course.complaint import Complaint
 
 Args = tuple[Any, ...]
 Answer = Callable[..., Any]
+Inputs = Iterable[Args] | Callable[[], Iterable[Args]]  # random ones are made while a probe runs
 
 
 def examples(check: Check, title: str, *calls: tuple[Any, ...], **how: Any) -> None:
@@ -32,14 +34,12 @@ def examples(check: Check, title: str, *calls: tuple[Any, ...], **how: Any) -> N
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
         for args, right, *words in calls:
-            got = through(answer, *args)
+            got = through(answer, *copied(args))
             yield Case(got, right, words[0] if words else told(check, tell, args), **how)
 
 
-def agrees(
-    check: Check, title: str, oracle: Answer, inputs: Callable[[], Iterable[Args]], **how: Any
-) -> None:
-    """A probe that compares with an oracle on what `inputs` makes; its results get our dtype.
+def agrees(check: Check, title: str, oracle: Answer, inputs: Inputs, **how: Any) -> None:
+    """A probe that compares with an oracle on some inputs; its results get our dtype.
 
     how: as for `examples`.
     """
@@ -47,7 +47,7 @@ def agrees(
 
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
-        for args in inputs():
+        for args in inputs() if callable(inputs) else map(copied, inputs):
             right, first = oracle(*args), args[0]
             if (
                 isinstance(right, Tensor)
@@ -56,6 +56,12 @@ def agrees(
             ):
                 right = right.to(first.dtype) if right.is_floating_point() else right
             yield Case(through(answer, *args), right, told(check, tell, args), **how)
+
+
+def all_agree(check: Check, oracle: Answer, probes: Mapping[str, Inputs], **how: Any) -> None:
+    """Several probes that compare with one oracle: their titles and inputs."""
+    for title, inputs in probes.items():
+        agrees(check, title, oracle, inputs, **how)
 
 
 def gradients(
@@ -109,6 +115,11 @@ def told(check: Check, words: str | Callable[..., str] | None, args: Args) -> st
     return words if isinstance(words, str) else words(*args)
 
 
+def copied(args: Args) -> Args:
+    """Arguments with copies of tensors and lists: an answer may write into what it is given."""
+    return tuple(deepcopy(x) if isinstance(x, Tensor | list) else x for x in args)
+
+
 def given(check: Check, args: Args) -> str:
     """Arguments in words: `x = [[3, 4]]`, or `x of the shape (2, 3, 8)` where they are many."""
     words = []
@@ -116,7 +127,8 @@ def given(check: Check, args: Args) -> str:
         if isinstance(value, Tensor) and value.numel() > 12:
             words.append(f"{name} of the shape {tuple(value.shape)}")
         else:
-            words.append(f"{name} = {show(value)}")
+            text = show(value)
+            words.append(f"{name} = {text if len(text) < 100 else f'{text[:40]} ... {text[-9:]}'}")
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
