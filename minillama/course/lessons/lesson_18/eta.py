@@ -11,7 +11,7 @@ from minillama.course.checking.check import Check
 from minillama.course.checking.compare import wrong_with
 from minillama.course.checking.spies import Called
 from minillama.course.complaint import Known
-from minillama.course.lessons.lesson_18.top_k import FOUR, INF, cut
+from minillama.course.lessons.lesson_18.logits import FOUR, INF, cut
 
 MODULE = "course.lessons.lesson_18.solutions"
 

@@ -9,8 +9,7 @@ import torch
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint
-from minillama.course.lessons.lesson_18.top_k import INF
-from minillama.course.lessons.lesson_18.top_p import nucleus
+from minillama.course.lessons.lesson_18.logits import INF, nucleus
 
 MODULE = "course.lessons.lesson_18.solutions"
 

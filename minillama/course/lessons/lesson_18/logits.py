@@ -1,63 +1,237 @@
-"""The checks of the repetition penalty and of the temperature, by hand and by loops."""
+"""The checks of what is done to logits before a token is drawn, by loops over a row's numbers."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
+from minillama.course.checking.compare import show
+from minillama.course.checking.probes import all_agree, examples
+from minillama.course.complaint import Complaint, Known
+from minillama.transforms import Sampling
 
-apply_repetition_penalty = Check("apply_repetition_penalty", "transforms")
-
-
-@apply_repetition_penalty.probe("four tokens, by hand")
-def four_tokens(apply_repetition_penalty: Any) -> Iterator[Case]:
-    logits = torch.tensor([[2.0, -2.0, 0.0, 2.0]])
-    seen = torch.tensor([[True, True, True, False]])
-    example = "logits [2, -2, 0, 2], of which the first three were seen, and penalty"
-    got = call(apply_repetition_penalty, logits, seen, 2.0)
-    yield Case(got, torch.tensor([[1.0, -4.0, 0.0, 2.0]]), f"{example} 2")
-    got = call(apply_repetition_penalty, logits, seen, 0.5)
-    yield Case(got, torch.tensor([[4.0, -1.0, 0.0, 2.0]]), f"{example} 0.5")
+INF = math.inf
+Logits = Sequence[float]
 
 
-@apply_repetition_penalty.probe("each row has its own tokens that were seen")
-def rows_apart(apply_repetition_penalty: Any) -> Iterator[Case]:
-    logits = torch.tensor([[2.0, -2.0], [2.0, -2.0]])
-    seen = torch.tensor([[True, False], [False, True]])
-    got = call(apply_repetition_penalty, logits, seen, 2)
-    example = "logits [2, -2] in both rows, the first seen in one and the second in the other"
-    yield Case(got, torch.tensor([[1.0, -2.0], [2.0, -4.0]]), f"{example}, and penalty 2")
+def row(*logits: float | int) -> Tensor:
+    """One row of logits."""
+    return torch.tensor([logits]).float()
 
 
-@apply_repetition_penalty.probe("many tokens agree with a loop over them")
-def many_tokens(apply_repetition_penalty: Any) -> Iterator[Case]:
-    logits, seen = 3 * torch.randn(3, 20, dtype=torch.float64), torch.rand(3, 20) < 0.4
-    right = [
-        [x if not there else x / 1.7 if x > 0 else x * 1.7 for x, there in zip(*row, strict=True)]
-        for row in zip(logits.tolist(), seen.tolist(), strict=True)
-    ]
-    got = call(apply_repetition_penalty, logits, seen, 1.7)
-    yield Case(got, torch.tensor(right, dtype=torch.float64), "penalty 1.7", "batch vocab_size")
+FOUR, FIVE = row(1, 3, 2, 0), row(1, 2, 3, 4, 5)
 
 
-apply_temperature = Check("apply_temperature", "transforms")
+def batch(scale: int = 1) -> Tensor:
+    """Three rows of random logits."""
+    return scale * torch.randn(3, 20, dtype=torch.float64)
 
 
-@apply_temperature.probe("three tokens, by hand")
-def three_tokens(apply_temperature: Any) -> Iterator[Case]:
-    logits = torch.tensor([[3.0, 1.0, -2.0]])
-    got = call(apply_temperature, logits, 0.5)
-    yield Case(got, torch.tensor([[6.0, 2.0, -4.0]]), "logits [3, 1, -2] and temperature 0.5")
-    got = call(apply_temperature, logits, 2)
-    yield Case(got, torch.tensor([[1.5, 0.5, -1.0]]), "logits [3, 1, -2] and temperature 2")
+def cut(answer: Any, logits: Tensor, *options: Any) -> Any:
+    """What an answer makes of the logits, where it drops some."""
+    got = call(answer, logits, *options)
+    if isinstance(got, Tensor) and (low := got[got.isfinite() & (got < -1e3)]).numel():
+        raise Known("not-infinite", f"\n  It gives {low[0].item():.4g} for what it drops.")
+    return got
 
 
-@apply_temperature.probe("it raises probabilities to the power of 1 / temperature")
-def powers(apply_temperature: Any) -> Iterator[Case]:
-    probabilities = torch.rand(3, 10, dtype=torch.float64).softmax(-1)
-    got = call(apply_temperature, probabilities.log(), 0.7)
-    right = probabilities ** (1 / 0.7)
-    example = "random probabilities and temperature 0.7, as their proportions"
-    yield Case(got.exp() / right, torch.ones(3, 10, dtype=torch.float64), example)
+def of_rows(check: Check, loop: Callable[..., list[float]], probes: Mapping[str, Any],
+            through: Any = cut, words: Any = None) -> Check:  # fmt: skip
+    """A check by a loop over one row. Options that are a list or a tensor have an item a row."""
+
+    def oracle(logits: Tensor, *options: Any) -> Tensor:
+        found = []
+        for i, x in enumerate(logits.tolist()):
+            found.append(loop(x, *(o[i] if isinstance(o, list | Tensor) else o for o in options)))
+        return torch.tensor(found, dtype=torch.float64)
+
+    all_agree(check, oracle, probes, through=through, words=words, axes="batch vocab_size")
+    return check
+
+
+def likely(option: str) -> Callable[..., str]:
+    """An example in words, with the probabilities of a few logits."""
+
+    def words(logits: Tensor, value: float | int) -> str:
+        few = f"logits {show(logits)} (the probabilities are {show(logits.softmax(-1), 2)})"
+        return f"{few if logits.numel() < 7 else 'random logits'} and {option} = {value}"
+
+    return words
+
+
+def penalized(logits: Logits, seen: Any, penalty: float | int) -> list[float]:
+    factors = [penalty if there else 1.0 for there in seen]
+    return [x / f if x > 0 else x * f for x, f in zip(logits, factors, strict=True)]
+
+
+repetition_penalty = of_rows(Check("apply_repetition_penalty", "transforms"), penalized, {
+    "four tokens, by hand": [(row(2, -2, 0, 2), torch.arange(4)[None] < 3, p) for p in (2.0, 0.5)],
+    "each row has its own tokens that were seen": [
+        (row(2, -2).repeat(2, 1), torch.eye(2).bool(), 2)
+    ],
+    "many tokens agree with a loop over them": lambda: [(batch(3), torch.rand(3, 20) < 0.4, 1.7)],
+}, through=call)  # fmt: skip
+
+
+def powers(logits: Logits, t: float | int) -> list[float]:
+    return [math.log(math.exp(x) ** (1 / t)) for x in logits]
+
+
+temperature = of_rows(Check("apply_temperature", "transforms"), powers, {
+    "three tokens, by hand": [(row(3, 1, -2), t) for t in (0.5, 2)],
+    "it raises probabilities to the power of 1 / temperature": lambda: [
+        (batch().log_softmax(-1), 0.7)
+    ],
+}, through=call)  # fmt: skip
+
+
+def largest(logits: Logits, k: int) -> list[float]:
+    limit = sorted(logits, reverse=True)[min(k, len(logits)) - 1]
+    return [x if x >= limit else -INF for x in logits]
+
+
+top_k = of_rows(Check("apply_top_k", "transforms"), largest, {
+    "four tokens, by hand": [(FOUR, 2)],
+    "one token, all tokens, and more than there are": [(FOUR, k) for k in (1, 4, 9)],
+    "each row keeps its own": lambda: [
+        (torch.cat([row(9, 8, 7), row(-3, -1, -2)]), 2), *[(batch(), k) for k in (1, 3, 17)]
+    ],
+})  # fmt: skip
+examples(
+    top_k,
+    "tokens equal to the last that is kept are kept too",
+    ((row(1, 3, 2, 2, 0), 2), 3, "logits [1, 3, 2, 2, 0] and top_k = 2, as how many are kept"),
+    through=lambda *args: cut(*args).isfinite().sum(),
+)
+
+
+def nucleus(logits: Logits, top_p: float | int) -> list[float]:
+    """From the likeliest down, until what is kept reaches top_p."""
+    weights, kept, mass = [math.exp(x) for x in logits], [-INF] * len(logits), 0.0
+    for i in sorted(range(len(logits)), key=lambda i: -logits[i]):
+        if mass < top_p:
+            kept[i] = logits[i]
+        mass += weights[i] / sum(weights)
+    return kept
+
+
+top_p = of_rows(Check("apply_top_p", "transforms"), nucleus, {
+    "four tokens, by hand": [(FOUR, 0.8)],
+    "the likeliest token is always kept": [(FOUR, 0.1)],
+    "each row keeps the fewest tokens that reach top_p": lambda: [
+        (batch(2), p) for p in (0.3, 0.75, 0.95)
+    ],
+    "what was dropped before stays dropped": [(row(1, 3, -INF, 2), 0.8)],
+    "top_p = 1 keeps all": [(FOUR, 1.0)],
+}, words=likely("top_p"))  # fmt: skip
+
+
+@top_p.probe("of equals, no more than needed are kept, the lower ids first")
+def equals(apply_top_p: Any) -> Iterator[Case]:
+    got = cut(apply_top_p, torch.zeros(1, 4), 0.5)
+    yield Case(got, row(0, 0, -INF, -INF), "logits [0, 0, 0, 0] and top_p = 0.5")
+    kept = cut(apply_top_p, torch.zeros(1, 200), 0.4999).isfinite()
+    words = "200 equal logits and top_p = 0.4999, as"
+    yield Case(kept.sum(), 100, f"{words} how many are kept")
+    yield Case(bool(kept[0, :100].all()), True, f"{words} whether the lower ids are kept")
+
+
+def near_the_largest(logits: Logits, min_p: float | int) -> list[float]:
+    """A ratio of probabilities is e to a difference of logits."""
+    return [x if math.exp(x - max(logits)) >= min_p else -INF for x in logits]
+
+
+min_p = of_rows(Check("apply_min_p", "transforms"), near_the_largest, {
+    "four tokens, by hand": [(FOUR, p) for p in (0.2, 0.05)],
+    "the likeliest token is always kept, and what is as likely": [
+        (FOUR, 1), (row(0, 0, 0, 0), 0.9)
+    ],
+    "each row has its own limit": lambda: [
+        (torch.cat([row(4, 0, 0), row(1, 0, 0)]), 0.3), *[(batch(2), p) for p in (0.02, 0.2, 0.6)]
+    ],
+}, words=likely("min_p"))  # fmt: skip
+
+
+def allowed(logits: Logits, text: Sequence[int], size: int) -> list[float]:
+    """Try every token, and see whether its n-gram is among those before."""
+    there = {tuple(text[i : i + size]) for i in range(len(text) - size + 1)}
+    tries = [(*text, token)[-size:] for token in range(len(logits))]
+    found = [-INF if t in there else x for t, x in zip(tries, logits, strict=True)]
+    return found if max(found) > -INF else list(logits)
+
+
+no_repeat_ngram = of_rows(Check("apply_no_repeat_ngram", "transforms"), allowed, {
+    "a pair that was there does not come again": [
+        (FIVE, [text], 2) for text in ([1, 2, 3, 1], [1, 2, 1, 3, 1], [4, 4])
+    ],
+    "three tokens in their order": [
+        (FIVE, [text], 3) for text in ([1, 2, 3, 1, 2], [1, 2, 3, 2, 1], [0, 1, 2])
+    ],
+    "a text too short to repeat anything, and single tokens": [
+        (FIVE, [text], size) for text, size in (([1], 3), ([2, 2], 4), ([1, 2], 1))
+    ],
+    "a row where no token would be left stays as it is": [(row(1, 2, 3), [[0, 1, 2]], 1)],
+    "each row has its own text": lambda: [
+        (row(1, 2, 3).repeat(2, 1), [[0, 1, 0], [0, 2, 0]], 2),
+        *[(batch()[:, :9], torch.randint(4, (3, 12)).tolist(), size) for size in (2, 3)],
+    ],
+})  # fmt: skip
+
+
+def distribution(logits: Logits, text: Sequence[int], options: dict[str, Any]) -> list[float]:
+    s = Sampling(**options)
+    x = penalized(logits, [token in text for token in range(len(logits))], s.repetition_penalty)
+    x = allowed(x, text, s.no_repeat_ngram) if s.no_repeat_ngram else x
+    if s.temperature == 0:
+        return [float(i == x.index(max(x))) for i in range(len(x))]
+    x = largest([a / s.temperature for a in x], s.top_k or len(x))
+    x = near_the_largest(nucleus(x, s.top_p) if s.top_p < 1 else x, s.min_p)
+    return [math.exp(a) / sum(map(math.exp, x)) for a in x]
+
+
+def distributed(answer: Any, logits: Tensor, texts: list[list[int]], options: Any) -> Any:
+    try:
+        return call(answer, logits, texts, Sampling(**options))
+    except Complaint as complaint:
+        if texts == [[]] and "repetition_penalty" in options:
+            example = f"\n  It shows where the text is empty and the penalty is 2: it {complaint}"
+            raise Known("empty-text-refused", example) from complaint
+        raise
+
+
+def after(text: list[int], logits: Tensor = FOUR, **options: Any) -> tuple[Any, ...]:
+    return logits, [text], options
+
+
+def together(**options: Any) -> tuple[Any, ...]:
+    return batch(3), torch.randint(20, (3, 10)).tolist(), options
+
+
+next_token = of_rows(Check("next_token_probabilities", "transforms"), distribution, {
+    "without options it is softmax": [after([])],
+    "each option by itself": [
+        after([], temperature=2.0), after([], top_k=2), after([], top_p=0.8), after([], min_p=0.2),
+        after([1], repetition_penalty=2.0), after([0, 1, 0], no_repeat_ngram=2),
+        after([1], repetition_penalty=0.5), after([1] + 300 * [0], repetition_penalty=2.0),
+        after([], repetition_penalty=2.0),
+    ],
+    "temperature 0 is greedy, and takes the lowest id of equals": [
+        after([], temperature=0), after([], row(0, 4, 4, 1), temperature=0),
+        after([1], temperature=0, repetition_penalty=4.0),
+        after([2, 1, 2], temperature=0, no_repeat_ngram=2),
+    ],
+    "the order is penalties, temperature, top-k, top-p, min-p": [
+        after([], temperature=2.0, top_p=0.8), after([], top_k=2, top_p=0.7),
+        after([], temperature=2.0, min_p=0.2), after([], top_p=0.9, min_p=0.1),
+        after([1], repetition_penalty=4.0, top_k=1), after([2, 1, 2], no_repeat_ngram=2, top_k=1),
+    ],
+    "rows of a batch, with all options": lambda: [
+        together(temperature=0.7, top_p=0.9), together(temperature=0, repetition_penalty=1.3),
+        together(temperature=1.5, top_k=15, top_p=0.85, min_p=0.1, repetition_penalty=1.3),
+        together(temperature=1.2, no_repeat_ngram=1),
+    ],
+}, through=distributed)  # fmt: skip
