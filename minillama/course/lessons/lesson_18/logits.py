@@ -10,8 +10,8 @@ from torch import Tensor
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.compare import show
-from minillama.course.checking.probes import all_agree, examples
-from minillama.course.complaint import Complaint, Known
+from minillama.course.checking.probes import all_agree, examples, given
+from minillama.course.complaint import Known
 from minillama.transforms import Sampling
 
 INF = math.inf
@@ -40,7 +40,7 @@ def cut(answer: Any, logits: Tensor, *options: Any) -> Any:
 
 
 def of_rows(check: Check, loop: Callable[..., list[float]], probes: Mapping[str, Any],
-            through: Any = cut, words: Any = None) -> Check:  # fmt: skip
+            through: Any = cut) -> Check:  # fmt: skip
     """A check by a loop over one row. Options that are a list or a tensor have an item a row."""
 
     def oracle(logits: Tensor, *options: Any) -> Tensor:
@@ -49,18 +49,12 @@ def of_rows(check: Check, loop: Callable[..., list[float]], probes: Mapping[str,
             found.append(loop(x, *(o[i] if isinstance(o, list | Tensor) else o for o in options)))
         return torch.tensor(found, dtype=torch.float64)
 
+    def words(logits: Tensor, *options: Any) -> str:
+        few = f" (the probabilities are {show(logits.softmax(-1), 2)})"
+        return given(check, (logits, *options)) + few * (through is cut and logits.numel() < 5)
+
     all_agree(check, oracle, probes, through=through, words=words, axes="batch vocab_size")
     return check
-
-
-def likely(option: str) -> Callable[..., str]:
-    """An example in words, with the probabilities of a few logits."""
-
-    def words(logits: Tensor, value: float | int) -> str:
-        few = f"logits {show(logits)} (the probabilities are {show(logits.softmax(-1), 2)})"
-        return f"{few if logits.numel() < 7 else 'random logits'} and {option} = {value}"
-
-    return words
 
 
 def penalized(logits: Logits, seen: Any, penalty: float | int) -> list[float]:
@@ -68,31 +62,59 @@ def penalized(logits: Logits, seen: Any, penalty: float | int) -> list[float]:
     return [x / f if x > 0 else x * f for x, f in zip(logits, factors, strict=True)]
 
 
+def largest(logits: Logits, k: int) -> list[float]:
+    limit = sorted(logits, reverse=True)[min(k, len(logits)) - 1]
+    return [x if x >= limit else -INF for x in logits]
+
+
+def nucleus(logits: Logits, top_p: float | int) -> list[float]:
+    """From the likeliest down, until what is kept reaches top_p."""
+    weights, kept, mass = [math.exp(x) for x in logits], [-INF] * len(logits), 0.0
+    for i in sorted(range(len(logits)), key=lambda i: -logits[i]):
+        if mass < top_p:
+            kept[i] = logits[i]
+        mass += weights[i] / sum(weights)
+    return kept
+
+
+def near_the_largest(logits: Logits, min_p: float | int) -> list[float]:
+    """A ratio of probabilities is e to a difference of logits."""
+    return [x if math.exp(x - max(logits)) >= min_p else -INF for x in logits]
+
+
+def allowed(logits: Logits, text: Sequence[int], size: int) -> list[float]:
+    """Try every token, and see whether its n-gram is among those before."""
+    there = {tuple(text[i : i + size]) for i in range(len(text) - size + 1)}
+    tries = [(*text, token)[-size:] for token in range(len(logits))]
+    found = [-INF if t in there else x for t, x in zip(tries, logits, strict=True)]
+    return found if max(found) > -INF else list(logits)
+
+
+def distribution(logits: Logits, text: Sequence[int], options: dict[str, Any]) -> list[float]:
+    s = Sampling(**options)
+    x = penalized(logits, [token in text for token in range(len(logits))], s.repetition_penalty)
+    x = allowed(x, text, s.no_repeat_ngram) if s.no_repeat_ngram else x
+    if s.temperature == 0:
+        return [float(i == x.index(max(x))) for i in range(len(x))]
+    x = largest([a / s.temperature for a in x], s.top_k or len(x))
+    x = near_the_largest(nucleus(x, s.top_p) if s.top_p < 1 else x, s.min_p)
+    return [math.exp(a) / sum(map(math.exp, x)) for a in x]
+
+
 repetition_penalty = of_rows(Check("apply_repetition_penalty", "transforms"), penalized, {
     "four tokens, by hand": [(row(2, -2, 0, 2), torch.arange(4)[None] < 3, p) for p in (2.0, 0.5)],
-    "each row has its own tokens that were seen": [
-        (row(2, -2).repeat(2, 1), torch.eye(2).bool(), 2)
-    ],
+    "each row has its own tokens that were seen": [(row(2, -2).repeat(2, 1), torch.eye(2) > 0, 2)],
     "many tokens agree with a loop over them": lambda: [(batch(3), torch.rand(3, 20) < 0.4, 1.7)],
 }, through=call)  # fmt: skip
 
-
-def powers(logits: Logits, t: float | int) -> list[float]:
-    return [math.log(math.exp(x) ** (1 / t)) for x in logits]
-
-
-temperature = of_rows(Check("apply_temperature", "transforms"), powers, {
+temperature = of_rows(Check("apply_temperature", "transforms"), lambda x, t: [
+    math.log(math.exp(a) ** (1 / t)) for a in x
+], {
     "three tokens, by hand": [(row(3, 1, -2), t) for t in (0.5, 2)],
     "it raises probabilities to the power of 1 / temperature": lambda: [
         (batch().log_softmax(-1), 0.7)
     ],
 }, through=call)  # fmt: skip
-
-
-def largest(logits: Logits, k: int) -> list[float]:
-    limit = sorted(logits, reverse=True)[min(k, len(logits)) - 1]
-    return [x if x >= limit else -INF for x in logits]
-
 
 top_k = of_rows(Check("apply_top_k", "transforms"), largest, {
     "four tokens, by hand": [(FOUR, 2)],
@@ -108,17 +130,6 @@ examples(
     through=lambda *args: cut(*args).isfinite().sum(),
 )
 
-
-def nucleus(logits: Logits, top_p: float | int) -> list[float]:
-    """From the likeliest down, until what is kept reaches top_p."""
-    weights, kept, mass = [math.exp(x) for x in logits], [-INF] * len(logits), 0.0
-    for i in sorted(range(len(logits)), key=lambda i: -logits[i]):
-        if mass < top_p:
-            kept[i] = logits[i]
-        mass += weights[i] / sum(weights)
-    return kept
-
-
 top_p = of_rows(Check("apply_top_p", "transforms"), nucleus, {
     "four tokens, by hand": [(FOUR, 0.8)],
     "the likeliest token is always kept": [(FOUR, 0.1)],
@@ -127,7 +138,7 @@ top_p = of_rows(Check("apply_top_p", "transforms"), nucleus, {
     ],
     "what was dropped before stays dropped": [(row(1, 3, -INF, 2), 0.8)],
     "top_p = 1 keeps all": [(FOUR, 1.0)],
-}, words=likely("top_p"))  # fmt: skip
+})  # fmt: skip
 
 
 @top_p.probe("of equals, no more than needed are kept, the lower ids first")
@@ -140,11 +151,6 @@ def equals(apply_top_p: Any) -> Iterator[Case]:
     yield Case(bool(kept[0, :100].all()), True, f"{words} whether the lower ids are kept")
 
 
-def near_the_largest(logits: Logits, min_p: float | int) -> list[float]:
-    """A ratio of probabilities is e to a difference of logits."""
-    return [x if math.exp(x - max(logits)) >= min_p else -INF for x in logits]
-
-
 min_p = of_rows(Check("apply_min_p", "transforms"), near_the_largest, {
     "four tokens, by hand": [(FOUR, p) for p in (0.2, 0.05)],
     "the likeliest token is always kept, and what is as likely": [
@@ -153,16 +159,7 @@ min_p = of_rows(Check("apply_min_p", "transforms"), near_the_largest, {
     "each row has its own limit": lambda: [
         (torch.cat([row(4, 0, 0), row(1, 0, 0)]), 0.3), *[(batch(2), p) for p in (0.02, 0.2, 0.6)]
     ],
-}, words=likely("min_p"))  # fmt: skip
-
-
-def allowed(logits: Logits, text: Sequence[int], size: int) -> list[float]:
-    """Try every token, and see whether its n-gram is among those before."""
-    there = {tuple(text[i : i + size]) for i in range(len(text) - size + 1)}
-    tries = [(*text, token)[-size:] for token in range(len(logits))]
-    found = [-INF if t in there else x for t, x in zip(tries, logits, strict=True)]
-    return found if max(found) > -INF else list(logits)
-
+})  # fmt: skip
 
 no_repeat_ngram = of_rows(Check("apply_no_repeat_ngram", "transforms"), allowed, {
     "a pair that was there does not come again": [
@@ -180,27 +177,6 @@ no_repeat_ngram = of_rows(Check("apply_no_repeat_ngram", "transforms"), allowed,
         *[(batch()[:, :9], torch.randint(4, (3, 12)).tolist(), size) for size in (2, 3)],
     ],
 })  # fmt: skip
-
-
-def distribution(logits: Logits, text: Sequence[int], options: dict[str, Any]) -> list[float]:
-    s = Sampling(**options)
-    x = penalized(logits, [token in text for token in range(len(logits))], s.repetition_penalty)
-    x = allowed(x, text, s.no_repeat_ngram) if s.no_repeat_ngram else x
-    if s.temperature == 0:
-        return [float(i == x.index(max(x))) for i in range(len(x))]
-    x = largest([a / s.temperature for a in x], s.top_k or len(x))
-    x = near_the_largest(nucleus(x, s.top_p) if s.top_p < 1 else x, s.min_p)
-    return [math.exp(a) / sum(map(math.exp, x)) for a in x]
-
-
-def distributed(answer: Any, logits: Tensor, texts: list[list[int]], options: Any) -> Any:
-    try:
-        return call(answer, logits, texts, Sampling(**options))
-    except Complaint as complaint:
-        if texts == [[]] and "repetition_penalty" in options:
-            example = f"\n  It shows where the text is empty and the penalty is 2: it {complaint}"
-            raise Known("empty-text-refused", example) from complaint
-        raise
 
 
 def after(text: list[int], logits: Tensor = FOUR, **options: Any) -> tuple[Any, ...]:
@@ -234,4 +210,4 @@ next_token = of_rows(Check("next_token_probabilities", "transforms"), distributi
         together(temperature=1.5, top_k=15, top_p=0.85, min_p=0.1, repetition_penalty=1.3),
         together(temperature=1.2, no_repeat_ngram=1),
     ],
-}, through=distributed)  # fmt: skip
+}, through=lambda f, x, texts, options: call(f, x, texts, Sampling(**options)))  # fmt: skip
