@@ -18,6 +18,7 @@ Texts = list[tuple[list[int], float]]  # with their scores, best first
 # After 0: 1 with probability 0.5 or 2 with 0.4. After 1 all is open, and after 2 comes 3.
 DETOUR = torch.tensor([[0.02, 0.5, 0.4, 0.08], [0.25, 0.25, 0.2, 0.3], [0.02, 0.05, 0.03, 0.9],
                        [0.25, 0.25, 0.3, 0.2]]).double().log()[None]  # fmt: skip
+OPEN = "p(1|0) = 0.5, p(3|1) = 0.3, p(2|0) = 0.4, p(3|2) = 0.9"
 
 
 class Toy(Llama):
@@ -104,7 +105,8 @@ def searched(
         pairs = [([int(token) for token in text], float(score)) for text, score in got]
     except (TypeError, ValueError) as error:
         raise Complaint("gives no list of pairs (tokens, score).") from error
-    words += "".join(f", {k} = {v}" for k, v in {"n_beams": n, **options}.items())
+    told = {"prompt": prompt, "n_beams": n, **options}
+    words += "".join(f", {name} = {value}" for name, value in told.items())
     yield Case([text for text, _ in pairs], [text for text, _ in right], f"{words}, as texts")
     scores, theirs = (torch.tensor([score for _, score in found]) for found in (pairs, right))
     yield Case(scores, theirs, f"{words}, as scores")
@@ -113,15 +115,14 @@ def searched(
 
 @beam_search.probe("a second beam finds the better text that begins worse")
 def detour(f: Any) -> Iterator[Case]:
-    words = "p(1|0) = 0.5, p(3|1) = 0.3, p(2|0) = 0.4, p(3|2) = 0.9, the prompt [0]"
     for n in (2, 1):
-        yield from searched(f, words, DETOUR, [0], n, 2, 0, set())
+        yield from searched(f, OPEN, DETOUR, [0], n, 2, 0, set())
 
 
 @beam_search.probe("a text ends with its stop token, and its score counts that")
 def ends(f: Any) -> Iterator[Case]:
     for penalty in (0, 1, 2):
-        yield from searched(f, "the same, the prompt [2, 0]", DETOUR, [2, 0], 2, 3, penalty, {3})
+        yield from searched(f, OPEN, DETOUR, [2, 0], 2, 3, penalty, {3})
 
 
 @beam_search.probe("with beams enough it finds what is best of all texts")
@@ -163,5 +164,5 @@ def fits(f: Any) -> Iterator[Case]:
         how = f"texts of {len(found[0][0])} tokens" if found else how
         if how != right:
             example = f"the prompt {prompt}, a vocabulary of 4, max_seq_len = 16 and n_beams = {n}"
-            raise Known(name, f"\n  It shows where, given {example}, there is {how}.")
+            raise Known(name, f"\n  It shows where, given {example}: {how}, not {right}.")
     yield from ()

@@ -1,40 +1,119 @@
-"""The checks of lesson 18's exercises: nucleus sizes, Gumbel's noise, eta sampling, stop texts."""
+"""The checks of drawing tokens, and of lesson 18's exercises."""
 
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
-from minillama.course.checking.probes import agrees, all_agree, examples
-from minillama.course.checking.spies import Called
+from minillama.course.checking.probes import all_agree, examples
+from minillama.course.checking.spies import Called, Highest, Lowest
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_18 import logits as by_rows
-from minillama.course.lessons.lesson_18.logits import FOUR, INF, batch, cut, nucleus, row
+from minillama.course.lessons.lesson_18.logits import FOUR, INF, batch, cut, kept, row, softmax
 
 MODULE = "course.lessons.lesson_18.solutions"
 LOGS = {"entr", "log", "log_softmax", "logsumexp", "xlogy"}
 
+draw = Check("draw", "transforms")
 
-def sizes(probabilities: Tensor, top_p: float | int) -> Tensor:
-    kept = [nucleus(p, top_p) for p in probabilities.log().tolist()]
-    return torch.tensor([sum(x > -INF for x in own) for own in kept])
+
+def drawn(answer: Any, rows: Tensor, sources: Any) -> Any:
+    """The tokens that an answer draws, one a row."""
+    got = call(answer, rows, sources)
+    if not isinstance(got, Tensor) or got.is_floating_point():
+        kind = got.dtype if isinstance(got, Tensor) else type(got).__name__
+        raise Complaint(f"gives a {kind}, and a tensor of whole numbers is right.")
+    if got.shape != (n := len(rows),):
+        raise Complaint(f"gives the shape {tuple(got.shape)} for {n} rows, and ({n},) is right.")
+    return got.long()
+
+
+def seeded(n: int) -> list[Generator]:
+    return [Generator().manual_seed(seed) for seed in range(n)]
+
+
+def numbers_taken(source: Generator, seed: int) -> int:
+    """How many random numbers a generator has given; one in float64 takes two of 32 bits."""
+    fresh = Generator().manual_seed(seed)
+    for words in range(100):
+        if torch.equal(fresh.get_state(), source.get_state()):
+            return (words + 1) // 2
+        torch.rand(1, generator=fresh)
+    return 50
+
+
+@draw.probe("tokens are as frequent as they are probable")
+def frequent(draw: Any) -> Iterator[Case]:
+    right, n = torch.tensor([0.1, 0.0, 0.6, 0.3]), 3000
+    tokens = drawn(draw, right.repeat(n, 1), seeded(n))
+    got = (tokens[:, None] == torch.arange(4)).float().mean(0)
+    words = f"the probabilities [0.1, 0, 0.6, 0.3] for {n} rows, as frequencies"
+    yield Case(got, right, words, rtol=0.0, atol=0.03)
+
+
+@draw.probe("a row takes one random number, from its own generator")
+def one_number(draw: Any) -> Iterator[Case]:
+    generators = seeded(2)
+    drawn(draw, torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.9, 0.1]]), generators)
+    taken = [numbers_taken(source, seed) for seed, source in enumerate(generators)]
+    example = "two rows of three probabilities, as how many numbers each generator has given"
+    yield Case(taken, [1, 1], example)
+
+
+@draw.probe("a token of probability 0 is never drawn, nor one that does not exist")
+def possible(draw: Any) -> Iterator[Case]:
+    with Lowest():
+        got = drawn(draw, row(0, 0.5, 0.5), seeded(1))
+    words = "the probabilities [0, 0.5, 0.5] and the point 0, as whether a token but 0 comes"
+    yield Case(got[0] > 0, True, words)
+    with Highest():  # as rounding may leave the probabilities
+        got = drawn(draw, row(0.5, 0.49999994, 0), seeded(1))
+    words = "the probabilities [0.5, 0.49999994, 0] and the largest point below 1, as whether"
+    yield Case(got[0] < 2, True, f"{words} 0 or 1 comes")
+
+
+@draw.probe("a row draws what it would draw alone")
+def alone(draw: Any) -> Iterator[Case]:
+    p = torch.rand(5, 30).softmax(-1)
+    apart = [drawn(draw, p[i : i + 1], [source]) for i, source in enumerate(seeded(5))]
+    same = torch.equal(drawn(draw, p, seeded(5)), torch.cat(apart))
+    yield Case(same, True, "5 rows, as whether each draws the same alone")
+
+
+def on_the_line(probabilities: Tensor, points: Tensor) -> Tensor:
+    """The token on whose stretch each row's point falls."""
+    return (probabilities.cumsum(-1) <= points[:, None]).sum(-1)
+
+
+@draw.probe("the token is the one on whose stretch of the line the point falls")
+def stretches(draw: Any) -> Iterator[Case]:
+    p = torch.rand(400, 6, dtype=torch.float64).softmax(-1)
+    got = drawn(draw, p, seeded(400))
+    exact = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in seeded(400)])
+    coarse = torch.cat([torch.rand(1, generator=g) for g in seeded(400)]).double()
+    # Points in float32 are as good, and so is the same line seen from its other end, or with the
+    # likeliest tokens first.
+    ordered, ids = p.sort(descending=True)
+    rights = list[Tensor]()
+    for points in (exact, coarse, 1 - exact, 1 - coarse):
+        rights.append(on_the_line(p, points))
+        rights.append(ids.gather(1, on_the_line(ordered, points)[:, None])[:, 0])
+    right = max(rights, key=lambda tokens: int((tokens == got).sum()))
+    yield Case(got, right, "400 rows of 6 tokens")
 
 
 nucleus_size = Check("nucleus_size", MODULE)
-P = torch.tensor([[0.125, 0.5, 0.25, 0.125]])
-examples(
-    nucleus_size,
-    "four tokens, by hand",
-    *(((P, p), torch.tensor([n])) for p, n in {0.6: 2, 0.3: 1, 0.75: 2, 0.8: 3, 1.0: 4}.items()),
-    # As rounding may leave them.
-    ((torch.tensor([[0.25, 0.5, 0.2499999]]), 1.0), torch.tensor([3])),
-)
-agrees(nucleus_size, "each row has its own", sizes,
-       lambda: [(batch(2).softmax(-1), p) for p in (0.2, 0.9)], axes="batch")  # fmt: skip
+all_agree(nucleus_size, lambda p, top_p: torch.tensor([sum(kept(x, top_p)) for x in p.tolist()]), {
+    "four tokens, by hand": [
+        *[(row(0.125, 0.5, 0.25, 0.125), top_p) for top_p in (0.6, 0.3, 0.75, 0.8, 1.0)],
+        (row(0.25, 0.5, 0.2499999), 1.0),  # as rounding may leave them
+    ],
+    "each row has its own": lambda: [(batch(2).softmax(-1), p) for p in (0.2, 0.9)],
+}, axes="batch")  # fmt: skip
 
 
 def largest_sum(logits: Tensor, points: Tensor) -> Tensor:
@@ -56,7 +135,7 @@ all_agree(gumbel_draw, largest_sum, {
 
 
 def above_eta(logits: by_rows.Logits, epsilon: float | int) -> list[float]:
-    p = [math.exp(x) / sum(map(math.exp, logits)) for x in logits]
+    p = softmax(logits)
     entropy = -sum(x * math.log(x) for x in p if x > 0)
     limit = min(epsilon, math.sqrt(epsilon) * math.exp(-entropy))
     return [x if y >= limit else -INF for x, y in zip(logits, p, strict=True)]

@@ -10,7 +10,7 @@ from torch import Tensor
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.compare import show
-from minillama.course.checking.probes import all_agree, examples, given
+from minillama.course.checking.probes import all_agree, given
 from minillama.course.complaint import Known
 from minillama.transforms import Sampling
 
@@ -67,14 +67,19 @@ def largest(logits: Logits, k: int) -> list[float]:
     return [x if x >= limit else -INF for x in logits]
 
 
+def softmax(logits: Logits) -> list[float]:
+    return [math.exp(x) / sum(map(math.exp, logits)) for x in logits]
+
+
+def kept(p: Sequence[float], top_p: float | int) -> list[bool]:
+    """Whether what comes before each, from the likeliest down, has not reached top_p."""
+    order = sorted(range(len(p)), key=lambda i: -p[i])
+    return [sum(p[j] for j in order[: order.index(i)]) < top_p for i in range(len(p))]
+
+
 def nucleus(logits: Logits, top_p: float | int) -> list[float]:
-    """From the likeliest down, until what is kept reaches top_p."""
-    weights, kept, mass = [math.exp(x) for x in logits], [-INF] * len(logits), 0.0
-    for i in sorted(range(len(logits)), key=lambda i: -logits[i]):
-        if mass < top_p:
-            kept[i] = logits[i]
-        mass += weights[i] / sum(weights)
-    return kept
+    pairs = zip(logits, kept(softmax(logits), top_p), strict=True)
+    return [x if there else -INF for x, there in pairs]
 
 
 def near_the_largest(logits: Logits, min_p: float | int) -> list[float]:
@@ -97,8 +102,7 @@ def distribution(logits: Logits, text: Sequence[int], options: dict[str, Any]) -
     if s.temperature == 0:
         return [float(i == x.index(max(x))) for i in range(len(x))]
     x = largest([a / s.temperature for a in x], s.top_k or len(x))
-    x = near_the_largest(nucleus(x, s.top_p) if s.top_p < 1 else x, s.min_p)
-    return [math.exp(a) / sum(map(math.exp, x)) for a in x]
+    return softmax(near_the_largest(nucleus(x, s.top_p) if s.top_p < 1 else x, s.min_p))
 
 
 repetition_penalty = of_rows(Check("apply_repetition_penalty", "transforms"), penalized, {
@@ -119,16 +123,11 @@ temperature = of_rows(Check("apply_temperature", "transforms"), lambda x, t: [
 top_k = of_rows(Check("apply_top_k", "transforms"), largest, {
     "four tokens, by hand": [(FOUR, 2)],
     "one token, all tokens, and more than there are": [(FOUR, k) for k in (1, 4, 9)],
+    "tokens equal to the last that is kept are kept too": [(row(1, 3, 2, 2, 0), 2)],
     "each row keeps its own": lambda: [
         (torch.cat([row(9, 8, 7), row(-3, -1, -2)]), 2), *[(batch(), k) for k in (1, 3, 17)]
     ],
 })  # fmt: skip
-examples(
-    top_k,
-    "tokens equal to the last that is kept are kept too",
-    ((row(1, 3, 2, 2, 0), 2), 3, "logits [1, 3, 2, 2, 0] and top_k = 2, as how many are kept"),
-    through=lambda *args: cut(*args).isfinite().sum(),
-)
 
 top_p = of_rows(Check("apply_top_p", "transforms"), nucleus, {
     "four tokens, by hand": [(FOUR, 0.8)],
