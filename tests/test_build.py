@@ -28,14 +28,11 @@ LATER = {
 NOT_YET = ["data"]
 # What no lesson builds, and why.
 NOT_TAUGHT = {
-    "read_text": "reads a file and words its errors",
-    "generate": "read in lesson 18, not built: the loop and its options are one piece",
-    "generate_batch": "likewise",
-    "continuations": "collects what generate_batch yields",
+    "Sampling": "holds options and words their errors",
+    "generate": "read in lesson 18, not built",
+    "new_generator": "two lines of PyTorch",
     "check_prompts": "words its errors",
     "checked_logits": "words its error",
-    "save_optimizers": "writes a file",
-    "load_optimizers": "reads it",
 }
 
 
