@@ -50,6 +50,8 @@ def answers(text):
     for block in re.split(r"\n+(?=\w)", re.sub(r"(?m)^#.*", "", text).strip()):
         head, *items = re.split(r"\n(?=[-~] )", block)
         (signature, _, shared), last = head.partition("\n"), ""
+        if not items:
+            raise ValueError(f"there is no answer below {head!r}")
         for item in items:
             kind, verdict, words, body = ITEM.fullmatch(item).groups()
             body = dedent(body).strip()
