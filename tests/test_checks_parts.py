@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import minillama.cache
 from minillama.course.registry import CHECKS
 from minillama.course.source.blanks import BLANK
 from minillama.model import Block as packages_block
@@ -544,7 +543,8 @@ kv-heads-ignored heads-not-repeated heads-not-repeated(kernel) all-axes-reversed
 
 
 def rooms(flaw):
-    """A cache that cuts a layer's table out first, and keeps documents as long as the text."""
+    """A cache that cuts a layer's table out first; one flaw, or two with an "and" between."""
+    several = (flaw or "").split(" and ")
 
     class KVCache:
         def __init__(self, cfg, batch_size, max_seq_len=None, dtype=torch.float32, device=None):
@@ -552,20 +552,24 @@ def rooms(flaw):
             if self.max_seq_len > cfg.max_seq_len:
                 raise RuntimeError("no")
             heads = cfg.n_heads if flaw == "all-heads-have-room" else cfg.n_kv_heads
-            self.device = None if flaw == "device-ignored" else device
+            device = None if flaw == "device-ignored" else device
+            dtype = None if flaw == "dtype-ignored" else dtype
             room = (cfg.n_layers, batch_size, heads, self.max_seq_len, cfg.dim // cfg.n_heads)
-            tables = [torch.zeros(room, dtype=dtype, device=self.device) for _ in "kv"]
+            tables = [torch.zeros(room, dtype=dtype, device=device) for _ in "kv"]
             if flaw == "other-names":
                 self.tables = tables
             else:
                 self.keys, self.values = tables
             self.filled = [0] * cfg.n_layers
-            self.position, self.batch_size, self.documents = 0, batch_size, None
+            self.position, self.batch_size = 0, batch_size
 
         def check(self, n, batch):
-            if flaw != "full-cache-accepted" and self.position + n > self.max_seq_len:
+            full = self.position + n > self.max_seq_len
+            if flaw == "another-error(several)":
+                full = self.position == self.max_seq_len
+            if full and "full-cache-accepted" not in several:
                 raise (IndexError if flaw == "another-error" else ValueError)("full")
-            if flaw != "any-batch-accepted" and batch != self.batch_size:
+            if "any-batch-accepted" not in several and batch != self.batch_size:
                 raise IndexError("batch")
 
         def update(self, layer, k, v):
@@ -581,7 +585,7 @@ def rooms(flaw):
                 start = {"new-first": 0, "written-at-0": 0}.get(flaw, p)
                 table[:, :, start : start + n] = new
                 out.append(table[:, :, : p + n])
-            if flaw == "copied":
+            if flaw == "(copies)":
                 out = [torch.cat([t[:, :, :p], t[:, :, p:]], 2) for t in out]
             if flaw == "advanced-per-layer":
                 self.position += k.shape[2]
@@ -589,19 +593,6 @@ def rooms(flaw):
                 return k, v
             out = out if flaw == "own-dtype-returned" else [t.to(k.dtype) for t in out]
             return out[::-1] if flaw == "keys-and-values-swapped" else tuple(out)
-
-        def update_documents(self, documents, batch, time):
-            self.check(time, batch)
-            if documents is None and (self.documents is None or flaw == "documents-none-forgotten"):
-                return None
-            before = torch.zeros(batch, self.position, dtype=torch.long, device=self.device)
-            if self.documents is not None:
-                before = self.documents[:, : self.position]
-            if documents is None:
-                number = -1 if flaw == "none-is-padding" else 0
-                documents = torch.full((batch, time), number, device=self.device)
-            self.documents = torch.cat([before, documents], 1)
-            return documents if flaw == "documents-not-kept" else self.documents
 
         def advance(self, n):
             if flaw == "position-replaced":
@@ -621,7 +612,7 @@ class CountedOtherwise:
         self.batch_size, self.max_seq_len = batch_size, max_seq_len or cfg.max_seq_len
         room = (cfg.n_layers, batch_size, cfg.n_kv_heads, self.max_seq_len, cfg.head_dim)
         self.keys, self.values = torch.zeros(2, *room, dtype=dtype, device=device)
-        self.documents, self.length = None, 0
+        self.length = 0
 
     def update(self, layer, k, v):
         end = self.length + k.shape[2]
@@ -633,39 +624,10 @@ class CountedOtherwise:
         self.length += n
 
 
-class Clamped(minillama.cache.KVCache):
-    """What does not fit is not refused: the end is that of the room."""
-
-    def end_after(self, batch, time):
-        return min(self.position + time, self.max_seq_len)
-
-
-class SeveralLeftToTorch(minillama.cache.KVCache):
-    """Only a full cache is refused by a ValueError."""
-
-    def end_after(self, batch, time):
-        if batch != self.batch_size or self.position == self.max_seq_len:
-            raise ValueError("full")
-        return self.position + time
-
-
-class DocumentsUnchecked(minillama.cache.KVCache):
-    """Only update looks at how much room there is."""
-
-    def update_documents(self, documents, batch, time):
-        if documents is None and self.documents is None:
-            return None
-        if self.documents is None:
-            self.documents = torch.zeros_like(self.keys[0, :, 0, :, 0], dtype=torch.long)
-        end = self.position + time
-        self.documents[:, self.position : end] = 0 if documents is None else documents
-        return self.documents[:, :end]
-
-
 ROOMS = """any-batch-accepted layer-ignored values-are-keys cannot-forget new-first
 advanced-per-layer only-new-returned own-dtype-returned keys-and-values-swapped
-documents-none-forgotten none-is-padding documents-not-kept position-replaced advanced-by-1
-position-not-advanced another-error copied device-ignored other-names written-at-0
+position-replaced advanced-by-1 position-not-advanced another-error another-error(several)
+full-cache-accepted device-ignored dtype-ignored other-names written-at-0
 all-heads-have-room""".split()
 
 
@@ -760,15 +722,68 @@ post-norm post-norm(of-the-branch) stream-normalised parallel feed-forward-first
 no-norm in-place old-stream-kept""".split()
 
 
+def first_weights(flaw):
+    """Part by part, each drawn by torch's own initialisers."""
+
+    def init_weights(model):
+        n = model.config.n_layers * (1 if flaw == "one-write-a-layer" else 2)
+        less = {"residuals-not-smaller": 1, "no-root": n}.get(flaw, n**0.5)
+
+        def draw(matrix, less=1):
+            std = 0.02 / less
+            if flaw == "drawn-uniformly":
+                return nn.init.uniform_(matrix.weight, -std * 3**0.5, std * 3**0.5)
+            if flaw == "mean-for-std":
+                return matrix.weight.data.normal_(std)
+            return nn.init.normal_(matrix.weight, std=std)
+
+        draw(model.tok_embeddings)
+        if not model.config.tie_embeddings:
+            draw(model.output, less if flaw == "output-smaller" else 1)
+        for layer in model.layers:
+            for name, part in [
+                *layer.attention.named_children(),
+                *layer.feed_forward._modules.items(),
+            ]:
+                small = {
+                    "wrong-matrix-smaller": ("wo", "w_up"),
+                    "only-wo-smaller": ("wo",),
+                    "only-w-down-smaller": ("w_down",),
+                }.get(flaw, ("wo", "w_down"))
+                draw(part, less if name in small else 1)
+        for module in model.modules():
+            if not isinstance(module, nn.Linear | nn.Embedding) and hasattr(module, "weight"):
+                if flaw == "norms-drawn":
+                    draw(module)
+                elif flaw != "norms-left":
+                    nn.init.ones_(module.weight)
+
+    return init_weights
+
+
+def not_under_no_grad(model):
+    for p in model.parameters():
+        p.fill_(1) if p.dim() == 1 else p.normal_(0, 0.02)
+
+
+def never_written(model):
+    for p in model.parameters():
+        p = torch.ones(p.shape) if p.dim() == 1 else 0.02 * torch.randn(p.shape)
+
+
+FIRST_WEIGHTS = """drawn-uniformly norms-left norms-drawn residuals-not-smaller only-wo-smaller
+only-w-down-smaller wrong-matrix-smaller output-smaller one-write-a-layer no-root
+mean-for-std""".split()
+
+
 def llama(flaw):
-    """Tables computed in each forward, and weights tied by F.linear."""
+    """Tables computed in each forward, or in buffers that `_apply` computes anew."""
+    buffers = ("(buffers)", "tables-rounded", "tables-saved", "tables-left-behind")
 
     class Llama(nn.Module):
         def __init__(self, cfg):
             super().__init__()
-            self.cfg = cfg
-            if flaw != "config-renamed":
-                self.config = cfg
+            self.cfg = self.config = cfg
             self.norm = RMSNorm(cfg.dim, cfg.norm_eps)
             numbers = [0 if flaw == "layer-numbers-missing" else i for i in range(cfg.n_layers)]
             kind = packages_block if flaw else block(None)
@@ -777,77 +792,68 @@ def llama(flaw):
                 blocks = blocks[:1] * cfg.n_layers
             self.layers = blocks if flaw == "plain-list" else nn.ModuleList(blocks)
             self.tok_embeddings = nn.Embedding(cfg.vocab_size, cfg.dim)
-            if not cfg.tie_embeddings or flaw == "not-tied":
-                self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
+            self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=flaw == "output-bias")
+            if cfg.tie_embeddings and flaw != "not-tied":
+                self.output.weight = self.tok_embeddings.weight
             if flaw != "pytorchs-first-weights":
-                self.init_weights()
+                first_weights(None)(self)
+            if flaw == "config-renamed":
+                del self.config
             self.register_buffer("places", torch.arange(cfg.max_seq_len), persistent=False)
-            if flaw == "tables-left-behind":
-                self.cos, self.sin = (nn.Buffer(x, persistent=False) for x in tables(None)(cfg))
+            if flaw != "other-names":
+                self.cos, self.sin = tables(None)(cfg)
+            if flaw in buffers:
+                self.tabulate()
 
-        def init_weights(self):
-            for name, p in self.named_parameters():
-                ends = ("wo", "w_down", "output" if flaw == "output-smaller" else "wo")
-                small = any(end in name for end in ends) and flaw != "residuals-not-smaller"
-                if p.dim() > 1 and flaw == "drawn-uniformly":
-                    a = 0.02 * 3**0.5 / (2 * self.cfg.n_layers) ** (small / 2)
-                    nn.init.uniform_(p, -a, a)
-                elif p.dim() > 1:
-                    nn.init.normal_(p, 0, 0.02 / (2 * self.cfg.n_layers) ** (small / 2))
-                elif flaw != "norms-left":
-                    nn.init.ones_(p)
+        def tabulate(self):
+            del self.cos, self.sin
+            cos, sin = tables(None)(self.cfg, self.norm.weight.device)
+            self.register_buffer("cos", cos, persistent=flaw == "tables-saved")
+            self.register_buffer("sin", sin, persistent=flaw == "tables-saved")
 
         def _apply(self, fn, recurse=True):
             kept = dict(self._buffers)
-            result = super()._apply(fn, recurse)
+            super()._apply(fn, recurse)
+            if flaw in ("(buffers)", "tables-saved"):
+                self.tabulate()
             for name, table in kept.items() if flaw == "tables-left-behind" else ():
                 setattr(self, name, table)
-            return None if flaw == "apply-returns-nothing" else result
-
-        @staticmethod
-        def from_pretrained(folder, dtype=None, device="cpu"):
-            from minillama import weights
-
-            if flaw == "load-exchanged":
-                return weights.load_model(folder, device, dtype)
-            return weights.load_model(folder, device=device, dtype=dtype)
-
-        def save_pretrained(self, folder, format="native"):
-            import minillama.weights as w
-
-            w.save_model(
-                self, *((format, folder) if flaw == "save-exchanged" else (folder, format))
-            )
+            return self
 
         @property
         def n_parameters(self):
+            if flaw == "shared-counted-twice":
+                return sum(p.nelement() for p in self.state_dict().values())
             return sum(p.nelement() for p in self.parameters())
 
-        def forward(self, tokens, cache=None, documents=None):
-            B, T = tokens.shape
+        def forward(self, tokens, cache=None, mask=None):
+            T = tokens.shape[1]
             cache = None if flaw == "cache-ignored" else cache
             p0 = cache.position if cache is not None else 0
             if p0 + T > self.cfg.max_seq_len and flaw != "too-much-accepted":
                 raise ValueError("too long")
             device = None if flaw == "tables-on-the-cpu" else tokens.device
-            if cache is not None and flaw != "documents-not-noted":
-                documents = cache.update_documents(documents, B, T)
             first = {"positions-restart": 0, "position-off-by-one": max(p0 - 1, 0)}.get(flaw, p0)
             places = torch.arange(first, first + T, device=device)
             if flaw == "(positions in a buffer)":
                 places = self.places[p0 : p0 + T]
             phase = places[:, None] * freqs(None)(self.cfg, device)
             cos, sin, S = phase.cos(), phase.sin(), p0 + T
-            if flaw == "tables-left-behind":
+            if flaw in buffers:
                 cos, sin = self.cos[p0:S], self.sin[p0:S]
-            mask = torch.ones(T, S, device=tokens.device).tril(S - T).bool()[None, None]
-            if documents is not None and flaw != "documents-ignored":
-                same = documents[:, None, -T:, None] == documents[:, None, None, :]
-                mask = same if flaw == "future-seen-in-documents" else mask & same
+            if flaw == "tables-rounded(forward)":
+                cos, sin = cos.to(self.norm.weight.dtype), sin.to(self.norm.weight.dtype)
+            if flaw == "(a mask always)" and mask is None:
+                mask = torch.ones(T, S, device=tokens.device).tril(S - T).bool()[None, None]
+            if flaw == "mask-on-the-cpu" and mask is None:
+                mask = torch.ones(T, S).tril(S - T).bool()[None, None]
+            if flaw == "mask-without-the-past" and mask is None:
+                mask = torch.ones(T, T, device=tokens.device).tril().bool()[None, None]
             h = self.tok_embeddings(tokens)
             if flaw == "embedding-scaled":
                 h = h * self.cfg.dim**0.5
             for layer in self.layers:
+                mask = None if flaw == "mask-ignored" else mask
                 h = layer(h, cos, sin, mask, None if flaw == "cache-dropped" else cache)
                 if cache is not None and flaw == "cache-advanced-per-layer":
                     cache.advance(T)
@@ -856,20 +862,18 @@ def llama(flaw):
             h = h if flaw == "no-final-norm" else self.norm(h)
             if flaw == "last-position-only":
                 h = h[:, -1]
-            out = getattr(self, "output", self.tok_embeddings)
-            logits = F.linear(h, out.weight)
+            logits = F.linear(h, self.output.weight, self.output.bias)
             return logits.softmax(-1) if flaw == "probabilities" else logits
 
     return Llama
 
 
 LLAMA = """layer-numbers-missing one-block-for-all not-tied pytorchs-first-weights
-residuals-not-smaller documents-not-noted positions-restart position-off-by-one documents-ignored
-future-seen-in-documents embedding-scaled cache-dropped cache-advanced-per-layer cache-not-advanced
-no-final-norm last-position-only probabilities plain-list config-renamed cache-ignored
-too-much-accepted tables-on-the-cpu load-exchanged save-exchanged norms-left
-output-smaller apply-returns-nothing tables-left-behind
-cache-advanced-by-one drawn-uniformly""".split()
+positions-restart position-off-by-one mask-ignored mask-on-the-cpu mask-without-the-past
+embedding-scaled cache-dropped cache-advanced-per-layer cache-not-advanced cache-advanced-by-one
+no-final-norm last-position-only probabilities plain-list config-renamed other-names cache-ignored
+too-much-accepted tables-on-the-cpu tables-left-behind tables-rounded tables-rounded(forward)
+tables-saved output-bias shared-counted-twice""".split()
 
 RIGHT = {
     "rope_frequencies": freqs(None),
@@ -898,10 +902,14 @@ RIGHT = {
     "repeat_heads": repeats(None),
     "Attention": attention(None),
     "KVCache": rooms(None),
+    "KVCache that gives copies": rooms("(copies)"),
     "SwiGLU": feedforward(None),
     "Block": block(None),
     "Llama": llama(None),
     "Llama with positions in a buffer": llama("(positions in a buffer)"),
+    "Llama with tables in buffers": llama("(buffers)"),
+    "Llama with a mask always": llama("(a mask always)"),
+    "init_weights": first_weights(None),
 }
 WRONG = [
     *(("rope_frequencies", flaw, freqs(flaw)) for flaw in FREQS),
@@ -946,13 +954,13 @@ WRONG = [
     *(("Attention", flaw, attention(flaw)) for flaw in ATTENTION),
     *(("KVCache", flaw, rooms(flaw)) for flaw in ROOMS),
     ("KVCache", "other-names(position)", CountedOtherwise),
-    ("KVCache", "full-cache-accepted", rooms("full-cache-accepted")),
-    ("KVCache", "full-cache-accepted(and any batch)", Clamped),
-    ("KVCache", "another-error(for several)", SeveralLeftToTorch),
-    ("KVCache", "documents-beyond-the-end", DocumentsUnchecked),
+    ("KVCache", "full-cache-accepted(too)", rooms("full-cache-accepted and any-batch-accepted")),
     *(("SwiGLU", flaw, feedforward(flaw)) for flaw in FEEDFORWARD),
     *(("Block", flaw, block(flaw)) for flaw in BLOCK),
     *(("Llama", flaw, llama(flaw)) for flaw in LLAMA),
+    *(("init_weights", flaw, first_weights(flaw)) for flaw in FIRST_WEIGHTS),
+    ("init_weights", "no-grad-missing", not_under_no_grad),
+    ("init_weights", "new-tensors", never_written),
 ]
 
 
