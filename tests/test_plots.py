@@ -20,7 +20,7 @@ from minillama.plots.curves import loss_curve, save_loss_curve
 from minillama.plots.llama_map import BOXES, PARTS
 from minillama.plots.show import picture
 from minillama.plots.text import drawable, readable
-from minillama.runs.folder import RunLog
+from minillama.runs import RunLog
 from minillama.runs.logs import CsvLog
 
 
