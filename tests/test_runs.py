@@ -13,9 +13,9 @@ import pytest
 
 from minillama import runs
 from minillama.runs.checkpoints import save_checkpoint
-from minillama.runs.folder import begin_run, check_free, clean, free_folder, is_decided, read_run
+from minillama.runs.folder import begin_run, check_free, clean, free_folder, read_run
 from minillama.runs.lock import is_locked, locked
-from minillama.runs.logs import CsvLog
+from minillama.runs.logs import Log
 from minillama.system import files as disk
 from minillama.system.interrupts import uninterrupted
 
@@ -126,7 +126,7 @@ COLUMNS = ("step", "loss", "floor")
 
 
 def write_log(path, rows, keep_below=1):
-    log = CsvLog(path, COLUMNS, keep_below)
+    log = Log(path, COLUMNS, keep_below)
     for row in rows:
         log.add(row)
     log.sync()
@@ -168,7 +168,7 @@ def test_rows_past_the_checkpoint_and_torn_lines_are_cut(tmp_path):
 
 
 def test_a_row_is_in_the_file_at_once(tmp_path):
-    log = CsvLog(tmp_path / "log.csv", COLUMNS, 1)
+    log = Log(tmp_path / "log.csv", COLUMNS, 1)
     log.add(Row(1, 2.0, 0.5))
     assert (tmp_path / "log.csv").read_bytes() == b"step,loss,floor\n1,2.0,0.5\n"
     log.close()
@@ -236,12 +236,13 @@ def test_a_run_begins_where_none_has_come_to_a_plan(tmp_path):
     folder.mkdir()
     for seed in (1, 2):  # the first was killed, or found no corpus
         begin_run(folder, {"seed": seed})
-        assert read_run(folder) == {"asked": {"seed": seed}} and not is_decided(folder)
+        assert read_run(folder) == {"asked": {"seed": seed}}
     disk.write_json(folder / "run.json", read_run(folder) | {"plan": {}, "model": {}})
-    for content in ((folder / "run.json").read_text(encoding="utf-8"), "damaged"):
-        text(content)(folder / "run.json")
-        with pytest.raises(ValueError, match="is not empty; resume the run in it"):
-            begin_run(folder, {"seed": 3})
+    with pytest.raises(ValueError, match="is not empty; resume the run in it"):
+        begin_run(folder, {"seed": 3})
+    text("damaged")(folder / "run.json")
+    with pytest.raises(ValueError, match=r"run\.json is damaged"):
+        begin_run(folder, {"seed": 3})
     with pytest.raises(FileNotFoundError, match="there is no run in"):
         read_run(tmp_path / "other")
 

@@ -77,16 +77,6 @@ def read_run(folder: Path) -> dict[str, Any]:
     return run
 
 
-def is_decided(folder: Path) -> bool:
-    """Whether the plan of a run is made. Before that, another run may still begin in its folder."""
-    try:
-        return "plan" in read_run(folder)
-    except FileNotFoundError:
-        return False
-    except ValueError:
-        return True  # damaged, so nobody knows
-
-
 def check_free(folder: Path) -> None:
     """Raise ValueError unless a run can begin in this folder, because there is none in it yet.
 
@@ -95,17 +85,15 @@ def check_free(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    if (
-        not folder.is_dir()
-        or is_decided(folder)
-        or any(
-            path.name not in BEFORE_A_RUN | {RUN} and not path.name.endswith(PARTIAL)
-            for path in folder.iterdir()
-        )
-    ):
-        raise ValueError(
-            f"{folder} exists and is not empty; resume the run in it, or choose another folder"
-        )
+    if folder.is_dir():
+        names = {path.name for path in folder.iterdir() if not path.name.endswith(PARTIAL)}
+        if RUN in names and "plan" not in read_run(folder):
+            names.remove(RUN)
+        if names <= BEFORE_A_RUN:
+            return
+    raise ValueError(
+        f"{folder} exists and is not empty; resume the run in it, or choose another folder"
+    )
 
 
 def clean(folder: Path) -> None:

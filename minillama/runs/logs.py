@@ -9,7 +9,7 @@ import os
 import re
 from math import isfinite, nan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,10 @@ STEP = re.compile(r'(?:\{"step": )?([0-9]{1,18}),')  # how a line of either kind
 
 
 class Log:
-    """A growing file of lines, each with its step first; what was added survives a kill."""
+    """A growing file of lines, each with its step first, in CSV or JSON as the file's name says.
+
+    What was added survives a kill. Floats are written so that they read back exactly.
+    """
 
     def __init__(self, path: Path, columns: tuple[str, ...], keep_below: int) -> None:
         """Open the file for appending, after dropping lines whose step is not below the limit.
@@ -31,25 +34,21 @@ class Log:
         the other methods do.
         """
         self.columns, self._path = columns, path
-        write_text(path, self.header + "".join(_lines_to_keep(path, keep_below, self.header)))
+        header = ",".join(columns) + "\n" if path.suffix == ".csv" else ""
+        write_text(path, header + "".join(_lines_to_keep(path, keep_below, header)))
         with writing(path):
             self._file = path.open("a", encoding="utf-8", newline="\n")
 
     def add(self, row: object) -> None:
         """Write one line: the attributes of `row` that are named like the columns."""
-        line = self.line([getattr(row, column) for column in self.columns])
+        values = {column: getattr(row, column) for column in self.columns}
+        if self._path.suffix == ".csv":
+            line = ",".join("" if value is None else str(value) for value in values.values())
+        else:
+            line = json.dumps(values, ensure_ascii=False)
         with writing(self._path):
             self._file.write(line + "\n")
             self._file.flush()  # to the operating system: what it has survives kill -9
-
-    @property
-    def header(self) -> str:
-        """The first line, if this kind of file has one."""
-        return ""
-
-    def line(self, values: list[Any]) -> str:
-        """A row as the file has it."""
-        raise NotImplementedError
 
     def sync(self) -> None:
         """Force everything to disk, to survive a power cut too."""
@@ -60,27 +59,6 @@ class Log:
         """Close the file."""
         with writing(self._path):
             self._file.close()
-
-
-class CsvLog(Log):
-    """Numbers, as CSV. Floats are written so that they read back exactly; None is left empty."""
-
-    @property
-    def header(self) -> str:
-        """The names of the columns."""
-        return ",".join(self.columns) + "\n"
-
-    def line(self, values: list[Any]) -> str:
-        """A row of CSV."""
-        return ",".join("" if value is None else str(value) for value in values)
-
-
-class JsonLog(Log):
-    """Texts too, which may have line breaks: a JSON object per line."""
-
-    def line(self, values: list[Any]) -> str:
-        """A JSON object in one line, such as `{"step": 5, "text": "a\\nb"}`."""
-        return json.dumps(dict(zip(self.columns, values, strict=True)), ensure_ascii=False)
 
 
 class RunLog(NamedTuple):

@@ -17,7 +17,7 @@ from minillama.runs.checkpoints import latest_checkpoint, step_of
 from minillama.runs.control import StopRequested
 from minillama.runs.folder import begin_run, check_free, clean, read_run
 from minillama.runs.lock import locked
-from minillama.runs.logs import LOG, SAMPLES, VALIDATION, CsvLog, JsonLog
+from minillama.runs.logs import LOG, SAMPLES, VALIDATION, Log
 from minillama.system.files import WriteError
 from minillama.system.interrupts import uninterrupted
 from minillama.system.machine import keep_memory, using_threads
@@ -87,13 +87,17 @@ def resume(folder: str | Path) -> Generator[Event, None, None]:
 
 
 def _run(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
+    """The events of a sitting; if something goes wrong, the status says what."""
     try:
-        yield from _saying_how_it_ends(folder, _sitting(folder, opened, began))
-    except WriteError as error:
-        checkpoint = latest_checkpoint(folder)
-        if checkpoint is None:
-            left = "no checkpoint was saved yet, and --resume begins again"
-        else:
+        yield from _sitting(folder, opened, began)
+    except Exception as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        with suppress(WriteError):  # which must not hide the first error
+            control.write_status(folder, "failed", words)
+        if not isinstance(error, WriteError):
+            raise
+        left = "no checkpoint was saved yet, and --resume begins again"
+        if checkpoint := latest_checkpoint(folder):
             step = step_of(checkpoint)
             left = f"the checkpoint of step {step} is whole, and --resume goes on from there"
         raise WriteError(f"{error}; {left} once that is mended") from error
@@ -128,9 +132,9 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
     first, started = training.step, time.perf_counter()
     earlier = training.seconds
     with (
-        closing(CsvLog(folder / LOG, COLUMNS, keep_below=first + 1)) as log,
-        closing(CsvLog(folder / VALIDATION, VALIDATION_COLUMNS, keep_below=first)) as looks,
-        closing(JsonLog(folder / SAMPLES, SAMPLE_COLUMNS, keep_below=first)) as samples,
+        closing(Log(folder / LOG, COLUMNS, keep_below=first + 1)) as log,
+        closing(Log(folder / VALIDATION, VALIDATION_COLUMNS, keep_below=first)) as looks,
+        closing(Log(folder / SAMPLES, SAMPLE_COLUMNS, keep_below=first)) as samples,
     ):
         model = training.model
         control.write_status(folder, "training", floor=corpus.floor)
@@ -203,17 +207,6 @@ def _do_as_requested(
             control.write_status(folder, "training", floor=corpus.floor)
     control.stop_if_requested(folder)
     return time.perf_counter() - before
-
-
-def _saying_how_it_ends(folder: Path, events: Iterator[Event]) -> Iterator[Event]:
-    """The events; if something goes wrong, the status says what."""
-    try:
-        yield from events
-    except Exception as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        with suppress(WriteError):  # which must not hide the first error
-            control.write_status(folder, "failed", words)
-        raise
 
 
 def _keep_batch(folder: Path, step: int, batch: list[Batch]) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -35,20 +34,12 @@ LOOKS = 10  # how often a run saves, validates and samples on its way, but
 LONGEST_WAIT = 180.0  # not less often than so many seconds
 FINAL_LOOK = 4  # the last validation is on so many times more documents
 
-
-class Opened(NamedTuple):
-    """What was asked for, as far as it is there already."""
-
-    corpus: Corpus
-    seconds_per_token: float  # to make training data that is still to be made
-    shape: ModelConfig  # of the model for this corpus
+# The corpus, the seconds it takes to make a token of it, and the shape of the model for it.
+Opened = tuple[Corpus, float, ModelConfig]
 
 
 def open_asked(asked: TrainConfig) -> Opened:
-    """Open the corpus and choose the model's shape.
-
-    Raises ValueError or an OSError for whatever is wrong with the input.
-    """
+    """Open the corpus and choose the model's shape; raises what is wrong with the input."""
     plan = draft(asked)
     source = find_source(plan.corpus)
     corpus, seconds_per_token = source.open(plan)
@@ -64,7 +55,7 @@ def open_asked(asked: TrainConfig) -> Opened:
             )
     shape = replace(shape, max_seq_len=source.context(corpus, plan, shape.max_seq_len))
     check_memory(shape, plan)
-    return Opened(corpus, seconds_per_token, shape)
+    return corpus, seconds_per_token, shape
 
 
 def prepare(
@@ -87,7 +78,8 @@ def prepare(
             trial = new_model(shape, asked.seed)
             with advising(draft(asked)):
                 plan = decide(asked, trial, corpus, seconds_per_token, began)
-            run |= {"plan": plan.to_dict(), "model": shape.to_dict()} | _versions()
+            run |= {"plan": plan.to_dict(), "model": shape.to_dict(), "torch": torch.__version__}
+            run |= {"minillama": minillama.__version__, "machine": platform.platform()}
             write_json(folder / RUN, run)
         plan = Plan.from_dict(run["plan"])
         for done, total in write_corpus(corpus, plan, data):
@@ -101,14 +93,6 @@ def prepare(
     if corpus.tokenizer.vocab_size != shape.vocab_size:
         raise ValueError(f"{folder} is damaged: its model is for another tokenizer")
     return plan, shape, corpus
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "minillama": minillama.__version__,
-        "torch": torch.__version__,
-        "machine": platform.platform(),
-    }
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Integer
 
 from minillama.data import Batch, Documents, PackedBatches, WindowBatches
 from minillama.system.assets import asset_path
@@ -27,7 +26,7 @@ TOKENIZER_STORIES = 4000
 
 
 class Source(ABC):
-    """A source of text, opened for the plan of a run."""
+    """A source of text; each method is given the plan of a run."""
 
     shipped_tokenizer: str | None = None  # the asset to take where no other tokenizer is asked for
 
@@ -38,9 +37,10 @@ class Source(ABC):
         Raises ValueError or an OSError for a source that cannot be used.
         """
 
-    @abstractmethod
     def training(self, corpus: Corpus, plan: Plan) -> Generator[tuple[int, int], None, Documents]:
-        """All training documents for the plan; yields how many of how many are made so far."""
+        """All training documents; yields how many of how many are made so far."""
+        yield from ()  # those of the opened corpus, where nothing is left to make
+        return corpus.training
 
     @abstractmethod
     def batches(self, corpus: Corpus, plan: Plan) -> PackedBatches | WindowBatches:
@@ -128,15 +128,9 @@ class TextFile(Source):
         scores = Scores.of([tokenizer.decode(ids) for ids in windows], [np.nan] * len(windows))
         return Corpus(tokenizer, Documents.from_ids([training]), documents, scores), 0.0
 
-    def training(self, corpus: Corpus, plan: Plan) -> Generator[tuple[int, int], None, Documents]:
-        """Nothing is left to do."""
-        yield from ()
-        return corpus.training
-
     def batches(self, corpus: Corpus, plan: Plan) -> "OpenedWindows":
         """Random windows of the text."""
-        sizes = (plan.seq_len, plan.batch_size, plan.seed)
-        return OpenedWindows(corpus.tokenizer.bos_id, corpus.training.tokens, *sizes)
+        return OpenedWindows(corpus, plan)
 
     def context(self, corpus: Corpus, plan: Plan, of_model: int) -> int:
         """No more than a window for a new model: other positions would never be trained."""
@@ -146,16 +140,9 @@ class TextFile(Source):
 class OpenedWindows(WindowBatches):
     """Windows whose first token is replaced by bos, so that a model learns to start from it."""
 
-    def __init__(
-        self,
-        bos_id: int,
-        tokens: Integer[np.ndarray, " tokens"],
-        seq_len: int,
-        batch_size: int,
-        seed: int,
-    ) -> None:
-        super().__init__(tokens, seq_len, batch_size, seed)
-        self.bos_id = bos_id
+    def __init__(self, corpus: Corpus, plan: Plan) -> None:
+        super().__init__(corpus.training.tokens, plan.seq_len, plan.batch_size, plan.seed)
+        self.bos_id = corpus.tokenizer.bos_id
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
