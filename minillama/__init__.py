@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from minillama.beam import beam_search
     from minillama.cache import KVCache
-    from minillama.config import ModelConfig, RopeScaling
+    from minillama.config import ModelConfig, RopeScaling, Sampling
     from minillama.inference.engine import generate, generate_batch
     from minillama.model import Llama
     from minillama.tokenizer import Tokenizer
@@ -21,6 +21,7 @@ __all__ = [
     "Llama",
     "ModelConfig",
     "RopeScaling",
+    "Sampling",
     "Tokenizer",
     "TrainConfig",
     "beam_search",
@@ -40,6 +41,7 @@ _HOMES = {
     "Llama": "model",
     "ModelConfig": "config",
     "RopeScaling": "config",
+    "Sampling": "config",
     "Tokenizer": "tokenizer",
     "TrainConfig": "training.config",
     "beam_search": "beam",

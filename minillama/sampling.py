@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from minillama.cache import KVCache
-from minillama.config import ModelConfig
+from minillama.config import ModelConfig, Sampling
 from minillama.model import Llama
-from minillama.transforms import Sampling, draw, next_token_probabilities
+from minillama.transforms import draw, next_token_probabilities
 
 
 def generate(

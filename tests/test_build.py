@@ -28,7 +28,6 @@ LATER = {
 NOT_YET = ["data"]
 # What no lesson builds, and why.
 NOT_TAUGHT = {
-    "Sampling": "holds options and words their errors",
     "generate": "read in lesson 18, not built",
     "new_generator": "two lines of PyTorch",
     "check_prompts": "words its errors",

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
+from minillama.config import Sampling
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.complaint import Complaint, Known
 from minillama.course.lessons.lesson_18.min_p import near_the_largest
 from minillama.course.lessons.lesson_18.no_repeat import allowed
 from minillama.course.lessons.lesson_18.top_p import nucleus
-from minillama.transforms import Sampling
 
 next_token_probabilities = Check("next_token_probabilities", "transforms")
 
