@@ -40,6 +40,12 @@ def test_build_cells_hold_the_packages_text(build):
     assert differing(build.source, package_source(build.module)) == []
 
 
+@pytest.mark.parametrize("build", CELLS)
+def test_what_a_lesson_builds_fits_on_a_screen(build):
+    lines = {name: there.end - there.start for name, there in build.definitions.items()}
+    assert max(lines.values()) <= 45, lines
+
+
 @pytest.mark.skipif(not LESSONS, reason="there are no lessons yet")
 @pytest.mark.parametrize("module", taught())
 def test_every_public_definition_is_built_once_or_known_not_to_be(module):

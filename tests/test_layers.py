@@ -90,6 +90,14 @@ def test_imports_run_downward(path):
             assert RANK[imported] <= RANK[own], f"{own} must not import {imported}"
 
 
+GRAMMARS = {PACKAGE / "toytown" / name for name in ("english.py", "chinese.py")}
+
+
+def test_every_file_can_be_read_in_one_sitting():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert [path for path, n in lines.items() if n > 250 and path not in GRAMMARS] == []
+
+
 def test_there_is_no_circle_of_imports():
     names = {dotted(path): path for path in FILES if path.name != "__init__.py"}
     graph = {name: imports(path) & names.keys() for name, path in names.items()}
