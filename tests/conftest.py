@@ -153,9 +153,10 @@ def pytest_sessionfinish(session):
     budgets = session.config.stash[BUDGETS]
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["budgets"] = {k: astuple(v) for k, v in budgets.items()}
-    elif any(budget.certain > budget.limit for budget in budgets.values()):
-        if session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return
+    late = any(budget.certain > budget.limit for budget in budgets.values())
+    if late and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
