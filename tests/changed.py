@@ -21,7 +21,11 @@ ROOT = Path(__file__).parent.parent
 EVERYWHERE = "pyproject.toml constraints.txt tests/conftest.py tests/changed.py tests/sanitize.cfg"
 READ = "README.md CONTRIBUTING.md Makefile environment.yml notebooks assets"
 # These take more than ten seconds: they begin first, so that two processes end together.
-LONG = set("test_browser test_compiled test_dashboard test_full_disk test_bench".split())
+LONG = """
+    test_browser test_dashboard test_compiled test_resume test_toytown test_notebooks test_workbook
+    test_full_disk test_bench test_steady test_any_input test_cli
+""".split()
+OFFERED = ROOT / "minillama" / "__init__.py"
 PASSED = "minillama/passed"  # in pytest's cache: the digest of each group when all of it passed
 
 IMPORT = re.compile(r"^ *(?:from|import) minillama\b([.\w]*)(?: import (\([^)]*|.*))?", re.M)
@@ -52,10 +56,8 @@ def sources(group):
 
 def is_called_after(test, file):
     parts = file.relative_to(ROOT / "minillama").with_suffix("").parts
-    lessons = re.findall(r"lesson(_\d+)", file.as_posix())
-    return f"{test}_".startswith(tuple(f"test_{part}_" for part in parts)) or (
-        test.endswith(tuple(lessons))
-    )
+    numbers = tuple(re.findall(r"lesson(_\d+)", file.as_posix()))
+    return test.endswith(numbers) or any(f"{test}_".startswith(f"test_{p}_") for p in parts)
 
 
 @cache
@@ -80,10 +82,7 @@ def imports(file):
     for dotted, names in IMPORT.findall(read(file)):
         for name in re.findall(r"\w+", names) or [""]:
             found |= module([part for part in (*dotted.split("."), name) if part])
-    return found - {OFFERED} if file == OFFERED else found
-
-
-OFFERED = ROOT / "minillama" / "__init__.py"
+    return found
 
 
 def module(parts):
