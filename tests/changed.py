@@ -3,9 +3,10 @@
 A test file runs if something has changed since all its tests passed: itself, a file of tests/ that
 it imports, a module that it is called after (test_norm.py after norm.py, test_plots_*.py after all
 of plots/, test_checks_07.py after lesson_07/), a module that it imports, or a file that it reads. A
-module that no test is called after counts as part of those that import it. The tests on the list
-LONG look at no imports. A lesson runs if it, a module that it builds or the assets that it loads
-have changed, and so do tests that there are once a lesson. The rest is left to `make test`.
+module that no test is called after counts as part of those that import it. For the tests on the
+list LONG imports and lessons do not count. A lesson runs if it, a module that it builds or the
+assets that it loads have changed, and so do tests that there are once a lesson. The rest is left to
+`make test`.
 """
 
 import hashlib
@@ -20,10 +21,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 EVERYWHERE = "pyproject.toml constraints.txt tests/conftest.py tests/changed.py tests/sanitize.cfg"
 READ = "README.md CONTRIBUTING.md Makefile environment.yml notebooks assets"
-# These take more than ten seconds: they begin first, so that two processes end together.
+# These take long: they begin first, so that two processes end together.
 LONG = """
     test_browser test_dashboard test_compiled test_resume test_toytown test_notebooks test_workbook
-    test_full_disk test_bench test_steady test_any_input test_cli
+    test_full_disk test_bench test_steady test_any_input test_cli test_packaging test_changed
 """.split()
 OFFERED = ROOT / "minillama" / "__init__.py"
 PASSED = "minillama/passed"  # in pytest's cache: the digest of each group when all of it passed
@@ -31,6 +32,7 @@ PASSED = "minillama/passed"  # in pytest's cache: the digest of each group when 
 IMPORT = re.compile(r"^ *(?:from|import) minillama\b([.\w]*)(?: import (\([^)]*|.*))?", re.M)
 HELPER = re.compile(r"^(?:from|import) (\w+)", re.M)
 BUILD = re.compile(r"^%%build +([\w.]+)", re.M)
+LESSONS = re.compile(r"(?<![\w.])lessons\(\)")
 MODEL = re.compile(r"""["']toytown\b""")
 
 
@@ -51,7 +53,9 @@ def sources(group):
     if path.stem not in LONG:
         own = own.union(*map(imports, files))
     found |= with_parts(own)
-    return found - below("notebooks") | {ROOT / lesson} if lesson else found
+    if lesson or path.stem in LONG:
+        found -= below("notebooks")
+    return found | {ROOT / lesson} if lesson else found
 
 
 def is_called_after(test, file):
@@ -101,7 +105,7 @@ def reads(text):
     """The files of the project that a text reads, other than modules."""
     names = {name for name in READ.split() if re.search(rf"""\bROOT\b.*["']{name}\b""", text)}
     names |= {"assets"} if MODEL.search(text) else set()
-    names |= {"notebooks"} if "lessons()" in text else set()
+    names |= {"notebooks"} if LESSONS.search(text) else set()
     return set().union(*map(below, names))
 
 
@@ -131,7 +135,10 @@ def group_of(item):
     name = item.path.relative_to(ROOT).as_posix()
     callspec = getattr(item, "callspec", None)
     lesson = callspec and callspec.params.get("lesson")
-    return f"{name}::{lesson.relative_to(ROOT).as_posix()}" if lesson else name
+    path = getattr(lesson, "path", lesson)  # a path, or an object that has one
+    if isinstance(path, Path) and path.is_relative_to(ROOT):
+        return f"{name}::{path.relative_to(ROOT).as_posix()}"
+    return name
 
 
 class Changed:

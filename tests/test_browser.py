@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from lab import ECHO, Notebook, Server, open_browser, require_browser
+from lab import ECHO, Notebook, Server, open_browser, require_browser, wait_for
 from nbformat.v4 import new_code_cell, new_notebook
 
 from minillama import widgets
@@ -97,6 +97,11 @@ def make(folder, *sources):
     return path
 
 
+def complaints(notebook):
+    notebook.page.wait_for_timeout(50)  # in which the page can say something
+    return notebook.complaints
+
+
 def test_a_small_notebook_is_run_and_used(lab, tmp_path):
     much = "print('a line\\n' * 20)"
     notebook = lab(make(tmp_path, *[much] * 30, SLIDER, *[much] * 10, "import time\ntime.sleep(1)"))
@@ -118,14 +123,13 @@ def test_a_small_notebook_is_run_and_used(lab, tmp_path):
 
     for button, words in [("Bad", "ZeroDivisionError"), ("Worse", "careful")]:
         output.get_by_role("button", name=button).click()
-        notebook.page.wait_for_timeout(500)
+        wait_for(partial(complaints, notebook), "nobody complains")
         with pytest.raises(AssertionError, match=words):
             notebook.check()
         notebook.complaints.clear()
     notebook.page.evaluate("setTimeout(() => { throw new Error('of the page') })")
     notebook.page.evaluate("console.error('said aloud')")
-    notebook.page.wait_for_timeout(200)
-    assert len(notebook.complaints) == 2, notebook.complaints
+    wait_for(lambda: len(complaints(notebook)) == 2, "{}", lambda: notebook.complaints)
     notebook.close()
 
 
