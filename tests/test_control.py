@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from clock import seconds
 
 from minillama import cli, runs
 from minillama.runs import control
@@ -76,16 +77,17 @@ def test_a_pause_before_the_first_step(config, whole, tmp_path):
 
 
 def test_the_seconds_of_a_pause_are_not_those_of_training(config, tmp_path):
-    folder, seconds = tmp_path / "run", {}
+    folder, trained = tmp_path / "run", {}
+    start = time.perf_counter()
     for event in train(config, folder):
         if isinstance(event, Step):
-            seconds[event.step] = event.seconds
+            trained[event.step] = event.seconds
             if event.step in (4, 8):
                 control.request(folder, "pause")
         if isinstance(event, Paused):
             threading.Timer(2, control.resume, [folder]).start()
-    assert seconds[12] < 4
-    assert runs.read_log(folder).training["seconds"][-1] == seconds[12]
+    assert trained[12] < time.perf_counter() - start - 4
+    assert runs.read_log(folder).training["seconds"][-1] == trained[12]
 
 
 def test_who_waits_computes_nothing(tmp_path):
@@ -93,18 +95,18 @@ def test_who_waits_computes_nothing(tmp_path):
     threading.Timer(2, control.resume, [tmp_path]).start()
     before, start = time.thread_time(), time.perf_counter()
     control.wait_while_paused(tmp_path)
-    assert time.perf_counter() - start > 1.5
-    assert time.thread_time() - before < 0.1
+    waited = time.perf_counter() - start
+    assert waited > 1.5
+    assert time.thread_time() - before < 0.05 * waited
 
 
 def test_to_look_takes_no_time(tmp_path):
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        for _ in range(100):
-            control.requested(tmp_path)
-        times.append(time.perf_counter() - start)
-    assert min(times) / 100 < 1e-3  # microseconds, where nothing else disturbs it
+    def repeat(work):
+        for _ in range(1000):
+            work()
+
+    exists = seconds(repeat, (tmp_path / "a file").exists)
+    assert seconds(repeat, lambda: control.requested(tmp_path)) < 20 * exists
 
 
 @pytest.mark.parametrize("paused_first", [False, True])

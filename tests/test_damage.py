@@ -53,7 +53,7 @@ FILES = [
 ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(name=st.sampled_from(FILES), damage=damages())
 def test_a_damaged_run_is_told_or_goes_on(begun, tmp_path_factory, name, damage):
     folder = tmp_path_factory.mktemp("damaged") / "run"

@@ -52,10 +52,10 @@ def config(text_file):
         corpus=str(text_file),
         tokenizer="char",
         preset="tiny",
-        steps=1000,
+        steps=600,
         batch_size=1,
         seq_len=8,
-        every=400,
+        every=300,
         threads=1,
         dtype="float32",
     )
@@ -158,7 +158,7 @@ def test_a_run_is_started_paused_found_again_stopped_and_resumed(boards, config,
 
 
 def test_a_run_that_is_killed_has_stopped_and_can_be_resumed(boards, config, tmp_path):
-    board = boards(tmp_path / "run", start=replace(config, steps=800, every=200))
+    board = boards(tmp_path / "run", start=replace(config, steps=400, every=100))
     board.start()
     reach(board, lambda board: board._look.validation is not None)
     if os.name == "nt":

@@ -84,7 +84,7 @@ def losses(folder):
 
 
 @pytest.mark.parametrize(
-    ("cause", "first", "stride"), [("ENOSPC", 0, 4), ("EROFS", 1, 8), ("EACCES", 5, 8)]
+    ("cause", "first", "stride"), [("ENOSPC", 0, 5), ("EROFS", 1, 10), ("EACCES", 6, 10)]
 )
 def test_wherever_the_disk_refuses_nothing_is_lost(
     short_config, disk, tmp_path, cause, first, stride
