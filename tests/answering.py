@@ -91,11 +91,14 @@ def verdicts(text):
     found = [*answers(text)]
 
     @pytest.mark.parametrize(
-        ("name", "verdict", "words", "source"),
-        [pytest.param(*one, id=f"{one[0]}-{one[1]}-{n}") for n, one in enumerate(found)],
+        ("lesson", "name", "verdict", "words", "source"),
+        [
+            pytest.param(CHECKS.files[one[0]].parent, *one, id=f"{one[0]}-{one[1]}-{n}")
+            for n, one in enumerate(found)
+        ],
     )
     @pytest.mark.usefixtures("as_readers_run")
-    def test_an_answer_gets_its_verdict(name, verdict, words, source):
+    def test_an_answer_gets_its_verdict(lesson, name, verdict, words, source):
         check = CHECKS[name]
         namespace = dict(vars(inspect.getmodule(check.reference)))
         exec(compile(IMPORTS + source, f"<{name}>", "exec"), namespace)

@@ -5,8 +5,8 @@ it imports, a module that it is called after (test_norm.py after norm.py, test_p
 of plots/, test_checks_07.py after lesson_07/), a module that it imports, or a file that it reads. A
 module that no test is called after counts as part of those that import it. For the tests on the
 list LONG imports and lessons do not count. A lesson runs if it, a module that it builds or the
-assets that it loads have changed, and so do tests that there are once a lesson. The rest is left to
-`make test`.
+assets that it loads have changed, and so do tests that there are once a lesson: those of its checks
+also if a module that it checks has. The rest is left to `make test`.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ PASSED = "minillama/passed"  # in pytest's cache: the digest of each group when 
 IMPORT = re.compile(r"^ *(?:from|import) minillama\b([.\w]*)(?: import (\([^)]*|.*))?", re.M)
 HELPER = re.compile(r"^(?:from|import) (\w+)", re.M)
 BUILD = re.compile(r"^%%build +([\w.]+)", re.M)
+CHECK = re.compile(r"""\bCheck\(\s*"\w+",\s*"([\w.]+)\"""")
 LESSONS = re.compile(r"(?<![\w.])lessons\(\)")
 MODEL = re.compile(r"""["']toytown\b""")
 
@@ -55,7 +56,11 @@ def sources(group):
     found |= with_parts(own)
     if lesson or path.stem in LONG:
         found -= below("notebooks")
-    return found | {ROOT / lesson} if lesson else found
+    if path.stem.startswith("test_checks"):
+        found -= below("minillama/course/lessons")
+    folder = below(lesson) if lesson else frozenset()
+    checked = {name for file in folder for name in CHECK.findall(read(file))}
+    return found.union(folder, *(module(name.split(".")) for name in checked))
 
 
 def is_called_after(test, file):

@@ -30,6 +30,17 @@ LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def test_lesson(lesson):
     assert lesson.read_text()
 """
+CHECKS = """
+from pathlib import Path
+import pytest
+from minillama.course import registry
+
+FOLDER = Path(__file__).parent.parent / "minillama" / "course" / "lessons"
+
+@pytest.mark.parametrize("lesson", sorted(FOLDER.iterdir()), ids=lambda lesson: lesson.name)
+def test_checks(lesson):
+    assert lesson.is_dir()
+"""
 CELL = {"cell_type": "code", "source": ["%%build norm\n", "x = 1"]}
 FILES = {
     "tests/conftest.py": CONFTEST,
@@ -38,7 +49,7 @@ FILES = {
     "tests/test_runs.py": "from minillama import runs\n\ndef test():\n    assert runs.log.X == 1\n",
     "tests/test_parts.py": "import helper\nfrom minillama import (\n  Llama,\n)\ndef test(): pass",
     "tests/test_bench.py": "from minillama import norm\n\ndef test(): pass",  # which takes long
-    "tests/test_checks_07.py": "def test(): pass\n",
+    "tests/test_checks.py": CHECKS,
     "tests/test_pages.py": LESSONS,
     "minillama/__init__.py": "if True:\n    from minillama.model import Llama\n",
     "minillama/model.py": "from minillama.norm import X\n\nLlama = 1\n",
@@ -46,7 +57,9 @@ FILES = {
     "minillama/rope.py": "X = 1\n",
     "minillama/runs/__init__.py": "from minillama import log\n",
     "minillama/log.py": "X = 1\n",
-    "minillama/course/lessons/lesson_07/norm.py": "X = 1\n",
+    "minillama/course/registry.py": "X = 1\n",
+    "minillama/course/lessons/lesson_04/attend.txt": "late: Too late.\n",
+    "minillama/course/lessons/lesson_07/norm.py": 'check = Check("RMSNorm", "norm")\n',
     "notebooks/04_a.ipynb": json.dumps({"cells": []}),
     "notebooks/07_b.ipynb": json.dumps({"cells": [CELL]}),
     "README.md": "Read me.",
@@ -65,7 +78,8 @@ def project(tmp_path_factory):
     return root
 
 
-ALL = {"norm", "runs", "parts", "bench", "checks_07", "pages[04_a]", "pages[07_b]"}
+EACH_CHECK = {"checks[lesson_04]", "checks[lesson_07]"}
+ALL = {"norm", "runs", "parts", "bench", "pages[04_a]", "pages[07_b]"} | EACH_CHECK
 
 
 def run(root, *arguments):
@@ -83,11 +97,13 @@ def run(root, *arguments):
     ("name", "expected"),
     [
         ("README.md", set()),
-        ("minillama/norm.py", {"norm"}),
+        ("minillama/norm.py", {"norm", "checks[lesson_07]"}),  # and the check of what is in it
         ("minillama/log.py", {"runs"}),  # no test is called after it, so it is part of runs
         ("minillama/model.py", {"parts"}),  # which imports it as minillama.Llama
         ("minillama/rope.py", {"parts"}),  # which imports a helper that imports it
-        ("minillama/course/lessons/lesson_07/norm.py", {"norm", "checks_07"}),
+        ("minillama/course/lessons/lesson_07/norm.py", {"norm", "checks[lesson_07]"}),
+        ("minillama/course/lessons/lesson_04/attend.txt", {"checks[lesson_04]"}),
+        ("minillama/course/registry.py", EACH_CHECK),
         ("notebooks/04_a.ipynb", {"pages[04_a]"}),
         ("tests/test_bench.py", {"bench"}),
         ("tests/conftest.py", ALL),

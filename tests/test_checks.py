@@ -9,7 +9,6 @@ import einops
 import pytest
 import torch
 
-from minillama.attention import attend, causal_mask
 from minillama.course import check
 from minillama.course import complaint as probing
 from minillama.course.checking import compare as comparing
@@ -19,23 +18,29 @@ from minillama.course.checking.mistakes import Mistake
 from minillama.course.registry import CHECKS
 from minillama.course.source.blanks import BLANK
 
+attend, causal_mask = CHECKS["attend"].reference, CHECKS["causal_mask"].reference
+# With its lesson's folder, so that `make check` knows which tests a change asks for.
+LESSON = {name: file.parent for name, file in CHECKS.files.items()}
+each_check = pytest.mark.parametrize(
+    ("lesson", "name"), [pytest.param(LESSON[name], name, id=name) for name in CHECKS]
+)
 MISTAKES = [
-    pytest.param(check, number, id=f"{name}-{mistake.name}-{number}")
+    pytest.param(LESSON[name], check, number, id=f"{name}-{mistake.name}-{number}")
     for name, check in CHECKS.items()
     for number, mistake in enumerate(check.mistakes)
 ]
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_the_reference_passes(name):
+@each_check
+def test_the_reference_passes(lesson, name):
     result = CHECKS[name].run(CHECKS[name].reference)
     assert result.passed, result.message
     assert result.mistake is None and result.message.startswith(f"{name} is right.")
 
 
-@pytest.mark.parametrize(("check", "number"), MISTAKES)
+@pytest.mark.parametrize(("lesson", "check", "number"), MISTAKES)
 @pytest.mark.usefixtures("as_readers_run")
-def test_a_mistake_is_found_and_named(check, number):
+def test_a_mistake_is_found_and_named(lesson, check, number):
     mistake = check.mistakes[number]
     # `run` would try the mistake once more, to tell which it is.
     result = check.verdict({title: check.tried(number, title) for title in check.probes})
@@ -44,9 +49,9 @@ def test_a_mistake_is_found_and_named(check, number):
     assert mistake.why in result.message
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@each_check
 @pytest.mark.usefixtures("as_readers_run")
-def test_mistakes_differ_on_the_probes(name):
+def test_mistakes_differ_on_the_probes(lesson, name):
     check = CHECKS[name]
     tried = [{title: check.tried(number, title) for title in check.probes}
              for number in range(len(check.mistakes))]  # fmt: skip
@@ -55,8 +60,8 @@ def test_mistakes_differ_on_the_probes(name):
         assert not alike, f"{check.mistakes[a].name} and {check.mistakes[b].name} are one"
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_it_knows_five_mistakes_and_has_a_hint_for_every_blank(name):
+@each_check
+def test_it_knows_five_mistakes_and_has_a_hint_for_every_blank(lesson, name):
     check = CHECKS[name]
     whys = {}
     for mistake in check.mistakes:
@@ -70,8 +75,8 @@ def test_it_knows_five_mistakes_and_has_a_hint_for_every_blank(name):
     assert all(hint.strip() for hint in check.hints.values())
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_a_blank_is_not_written_yet(name):
+@each_check
+def test_a_blank_is_not_written_yet(lesson, name):
     def blank(*args, **kwargs):
         raise NotImplementedError(BLANK)
 
