@@ -1,4 +1,10 @@
-"""minillama: build, train and understand a LLaMA on a laptop CPU."""
+"""minillama: build, train and understand a LLaMA on a laptop CPU.
+
+The model lies flat in this folder: config, norm, rope, cache, attention, feedforward, model. Beside
+it lies what lessons build around it, from tokenizer to beam. All else has a room: a folder whose
+first line says what it is for. What changes a finished model, as LoRA or quantization would, does
+so from outside and from a room of its own, as inference/ does.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

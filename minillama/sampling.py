@@ -1,4 +1,4 @@
-"""Sampling: let a model write, one token at a time.
+"""The plain loop that writes: one text, one token at a time, in twenty lines.
 
 `generate` is the plain loop. `minillama.generate`, the engine of `minillama.inference`, draws the
 same tokens sooner, for one text or many.

@@ -1,4 +1,4 @@
-"""The transforms of sampling: from a model's logits to the distribution of the next token, to one.
+"""From logits to the next token: penalties, temperature, top-k, top-p, min-p, and the draw.
 
 `next_token_probabilities` applies them in the order of Hugging Face's transformers: repetition
 penalty, no repeated n-grams, temperature, top-k, top-p, min-p.

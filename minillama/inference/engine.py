@@ -1,4 +1,4 @@
-"""The engine: one text or many side by side, one forward for the next token of all of them.
+"""The engine behind `minillama generate`: one forward for the next token of one text or of many.
 
 Each row draws what the plain loop, `minillama.sampling.generate`, would draw for its prompt alone.
 """

@@ -1,4 +1,4 @@
-"""The folder of a training run, built so that a kill at any moment loses nothing but time.
+"""A run's folder: what it is called (runs/toytown-2), what lies in it, when one may begin there.
 
 A run that is given no folder gets one named after its corpus: runs/toytown, then runs/toytown-2,
 and so on (`free_folder`). In it there are
