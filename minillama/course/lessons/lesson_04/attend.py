@@ -8,27 +8,20 @@ from torch import Tensor
 from minillama.course.checking import oracles
 from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
-from minillama.course.checking.probes import agrees, examples, on_device
+from minillama.course.checking.probes import all_agree, on_device
 from minillama.course.lessons.shared import attend_probes as shared
 from minillama.course.lessons.shared.scores import family, mistakes
 
 causal_mask = Check("causal_mask", "attention")
-MASK: dict[str, Any] = {"through": shared.mask, "axes": "time keys"}
-SQUARE = torch.ones(4, 4).tril().bool()
-examples(causal_mask, "three queries, three keys", ((3, 3), SQUARE[:3, :3]), **MASK)
-examples(
-    causal_mask, "fewer queries than keys are the last ones",
-    ((2, 4), SQUARE[2:]), ((1, 4), SQUARE[3:]), **MASK,
-)  # fmt: skip
-agrees(
-    causal_mask, "every number of queries and keys",
-    lambda time, keys: oracles.may_look(time, [[0] * keys])[0],
-    lambda: [(time, keys) for keys in range(1, 7) for time in range(1, keys + 1)], **MASK,
-)  # fmt: skip
+all_agree(causal_mask, lambda time, keys: oracles.may_look(time, [[0] * keys])[0], {
+    "three queries, three keys": [(3, 3)],
+    "fewer queries than keys are the last ones": [(2, 4), (1, 4)],
+    "every number of queries and keys": [(t, n) for n in range(1, 7) for t in range(1, n + 1)],
+}, through=shared.mask, axes="time keys")  # fmt: skip
 on_device(
     causal_mask, "the mask is made on the device that is asked for",
-    lambda: (2, 3, torch.device("cpu")),  # which stands for a GPU
-    shared.ON_CPU.format("whatever `device` says"), "device-ignored", shared.mask,
+    lambda: (2, 3, torch.device("cpu")), shared.ON_CPU.format("whatever `device` says"),
+    "device-ignored", shared.mask,
 )  # fmt: skip
 
 
