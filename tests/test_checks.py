@@ -43,7 +43,9 @@ def test_the_reference_passes(lesson, name):
 def test_a_mistake_is_found_and_named(lesson, check, number):
     mistake = check.mistakes[number]
     # `run` would try the mistake once more, to tell which it is.
-    result = check.verdict({title: check.tried(number, title) for title in check.probes})
+    tried = {title: check.tried(number, title) for title in check.probes}
+    result = check.verdict(tried)
+    assert "NameError" not in str(tried)  # which is a slip of ours and no mistake of a reader's
     assert not result.passed
     assert result.mistake == mistake.name, result.message
     assert mistake.why in result.message
