@@ -10,13 +10,16 @@ TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab train test lint format notebooks clean
+.PHONY: help install lab train test check lint format notebooks clean
 
 help:
 	@echo "make install   make .venv and install minillama with everything it needs"
 	@echo "make lab       open JupyterLab on the first lesson"
 	@echo "make train     train a small LLaMA for five minutes and let it write stories"
 	@echo "make test      run every check: ruff, types, tests, notebooks"
+	@echo "make check     lint, and of the tests those of what changed since they last passed: a test"
+	@echo "               runs if it, a module that it is named after or imports, or a file that it"
+	@echo "               reads changed; a lesson if it, a module it builds, or its model changed"
 	@echo "make lint      ruff and the type checker only"
 	@echo "make format    let ruff format the code and sort the imports"
 	@echo "make notebooks execute all lessons afresh and store their outputs (for authors)"
@@ -30,12 +33,14 @@ lab: install
 train: install
 	$(PY) -m minillama train --preset small --minutes 5
 
-# Lessons and their widgets are timed, so they run alone; the rest on two processes.
+# Two processes share the files of tests and the lessons, those that take long first.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: lint
-	status=0; \
-	$(PY) -m pytest tests --ignore=tests/test_browser.py -n 2 --dist loadfile || status=$$?; \
-	$(PY) -m pytest tests/test_browser.py notebooks || status=$$?; \
-	exit $$status
+	$(PYTEST)
+
+check: lint
+	$(PYTEST) --quiet --changed || test $$? = 5  # 5: nothing has changed
 
 lint: install
 	$(PY) -m ruff check .

@@ -1,4 +1,10 @@
-"""minillama: build, train and understand a LLaMA on a laptop CPU."""
+"""minillama: build, train and understand a LLaMA on a laptop CPU.
+
+The model lies flat in this folder: config, norm, rope, cache, attention, feedforward, model. Beside
+it lies what lessons build around it, from tokenizer to beam. All else has a room: a folder whose
+first line says what it is for. What changes a finished model, as LoRA or quantization would, does
+so from outside and from a room of its own, as inference/ does.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -6,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from minillama.beam import beam_search
     from minillama.cache import KVCache
-    from minillama.config import ModelConfig, RopeScaling
+    from minillama.config import ModelConfig, RopeScaling, Sampling
     from minillama.inference.engine import generate, generate_batch
     from minillama.model import Llama
     from minillama.tokenizer import Tokenizer
@@ -21,6 +27,7 @@ __all__ = [
     "Llama",
     "ModelConfig",
     "RopeScaling",
+    "Sampling",
     "Tokenizer",
     "TrainConfig",
     "beam_search",
@@ -40,6 +47,7 @@ _HOMES = {
     "Llama": "model",
     "ModelConfig": "config",
     "RopeScaling": "config",
+    "Sampling": "config",
     "Tokenizer": "tokenizer",
     "TrainConfig": "training.config",
     "beam_search": "beam",

@@ -6,14 +6,13 @@ from torch import Tensor
 
 from minillama.config import ModelConfig
 
-Keys = Float[Tensor, "batch kv_heads keys head_dim"]
-
 
 class KVCache:
     """Room for every layer's keys and values of a batch, filled from the left.
 
     `position` counts the tokens it holds. It moves once per forward, after the last layer, since
     all layers write at the same place; setting it back forgets the tokens after it.
+    `update` raises ValueError for more tokens than fit, and for a batch of another size.
     """
 
     def __init__(
@@ -35,11 +34,10 @@ class KVCache:
         layer: int,
         k: Float[Tensor, "batch kv_heads time head_dim"],
         v: Float[Tensor, "batch kv_heads time head_dim"],
-    ) -> tuple[Keys, Keys]:
-        """Write one layer's new keys and values; return all it has, the new ones last.
-
-        Raises ValueError for more tokens than there is room for.
-        """
+    ) -> tuple[
+        Float[Tensor, "batch kv_heads keys head_dim"], Float[Tensor, "batch kv_heads keys head_dim"]
+    ]:
+        """Write one layer's new keys and values; return all it has, the new ones last."""
         if len(k) != self.keys.shape[1]:
             raise ValueError(f"this cache is for a batch of {self.keys.shape[1]}, not {len(k)}")
         end = self.position + k.shape[2]

@@ -1,4 +1,4 @@
-"""The shape of a LLaMA: a handful of numbers, checked once, from which everything else follows."""
+"""The shape of a LLaMA, and how it writes: a handful of numbers, checked once."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from reprlib import repr as short_repr
 from typing import Any
 
-from minillama.system.fields import check_types
+from minillama.system.fields import check_types, option
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,44 @@ class ModelConfig:
             scaling = check_types(RopeScaling, values["rope_scaling"], "rope_scaling ")
             values["rope_scaling"] = RopeScaling(**scaling)
         return cls(**check_types(cls, values))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen: the options of every function that writes text.
+
+    Raises ValueError, naming the option, for one outside its range.
+    """
+
+    temperature: float | int = option(
+        1.0, "T", "0 always takes the likeliest token; the higher, the more surprising"
+    )
+    top_k: int = option(0, "K", "choose among the K likeliest tokens; 0 means all")
+    top_p: float | int = option(
+        1.0, "P", "choose among the likeliest tokens that together have probability P; 1 means all"
+    )
+    min_p: float | int = option(
+        0.0, "P", "choose among tokens at least P times as likely as the likeliest; 0 means all"
+    )
+    repetition_penalty: float | int = option(
+        1.0, "R", "above 1 makes tokens that are already in the text less likely"
+    )
+    no_repeat_ngram: int = option(
+        0, "N", "let no sequence of N tokens occur a second time; 0 means that any may"
+    )
+
+    def __post_init__(self) -> None:
+        check_types(type(self), vars(self))
+        for name, allowed, range_ in (
+            ("temperature", 0 <= self.temperature < math.inf, "0 (greedy) or more"),
+            ("top_k", self.top_k >= 0, "0 (all tokens) or more"),
+            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (all tokens)"),
+            ("min_p", 0 <= self.min_p <= 1, "from 0 (all tokens) to 1"),
+            ("repetition_penalty", 0 < self.repetition_penalty < math.inf, "above 0"),
+            ("no_repeat_ngram", self.no_repeat_ngram >= 0, "0 (any may repeat) or more"),
+        ):
+            if not allowed:
+                raise ValueError(f"{name} must be {range_}, not {getattr(self, name)}")
 
 
 # Far above any LLaMA: a config file that asks for more is damaged or means harm.

@@ -1,4 +1,4 @@
-"""RoPE, rotary position embedding: a position is an angle by which queries and keys are turned.
+"""RoPE: queries and keys are rotated by their position, and what slows it for long contexts.
 
 A head's numbers form pairs, (0, head_dim/2), (1, head_dim/2 + 1), ...: the split-half layout of
 Hugging Face's weights, not the neighbouring pairs of Meta's. Each pair is a point in a plane that

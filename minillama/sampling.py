@@ -1,4 +1,4 @@
-"""Sampling: let a model write, one token at a time.
+"""The plain loop that writes: one text, one token at a time, in twenty lines.
 
 `generate` is the plain loop. `minillama.generate`, the engine of `minillama.inference`, draws the
 same tokens sooner, for one text or many.
@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from minillama.cache import KVCache
-from minillama.config import ModelConfig
+from minillama.config import ModelConfig, Sampling
 from minillama.model import Llama
-from minillama.transforms import Sampling, draw, next_token_probabilities
+from minillama.transforms import draw, next_token_probabilities
 
 
 def generate(

@@ -1,73 +1,17 @@
-"""The transforms of sampling: from a model's logits to the distribution of the next token, to one.
+"""From logits to the next token: penalties, temperature, top-k, top-p, min-p, and the draw.
 
 `next_token_probabilities` applies them in the order of Hugging Face's transformers: repetition
 penalty, no repeated n-grams, temperature, top-k, top-p, min-p.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from minillama.system.fields import check_types
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen: the options of every function that writes text.
-
-    Raises ValueError, naming the option, for one outside its range.
-    """
-
-    temperature: float | int = field(
-        default=1.0,
-        metadata={"metavar": "T", "help": "0 always takes the likeliest token; higher is bolder"},
-    )
-    top_k: int = field(
-        default=0, metadata={"metavar": "K", "help": "draw from the K likeliest tokens; 0 is all"}
-    )
-    top_p: float | int = field(
-        default=1.0,
-        metadata={
-            "metavar": "P",
-            "help": "draw from the likeliest tokens that together have probability P; 1 is all",
-        },
-    )
-    min_p: float | int = field(
-        default=0.0,
-        metadata={
-            "metavar": "P",
-            "help": "draw from tokens at least P times as likely as the likeliest; 0 is all",
-        },
-    )
-    repetition_penalty: float | int = field(
-        default=1.0,
-        metadata={
-            "metavar": "R",
-            "help": "above 1 makes tokens that are already in the text less likely",
-        },
-    )
-    no_repeat_ngram: int = field(
-        default=0,
-        metadata={"metavar": "N", "help": "let no N tokens in a row occur twice; 0 allows all"},
-    )
-
-    def __post_init__(self) -> None:
-        check_types(type(self), vars(self))
-        for name, allowed, range_ in (
-            ("temperature", 0 <= self.temperature < math.inf, "0 (greedy) or more"),
-            ("top_k", self.top_k >= 0, "0 (all tokens) or more"),
-            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (all tokens)"),
-            ("min_p", 0 <= self.min_p <= 1, "from 0 (all tokens) to 1"),
-            ("repetition_penalty", 0 < self.repetition_penalty < math.inf, "above 0"),
-            ("no_repeat_ngram", self.no_repeat_ngram >= 0, "0 (any may repeat) or more"),
-        ):
-            if not allowed:
-                raise ValueError(f"{name} must be {range_}, not {getattr(self, name)}")
+from minillama.config import Sampling
 
 
 def apply_repetition_penalty(

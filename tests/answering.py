@@ -50,6 +50,8 @@ def answers(text):
     for block in re.split(r"\n+(?=\w)", re.sub(r"(?m)^#.*", "", text).strip()):
         head, *items = re.split(r"\n(?=[-~] )", block)
         (signature, _, shared), last = head.partition("\n"), ""
+        if not items:
+            raise ValueError(f"there is no answer below {head!r}")
         for item in items:
             kind, verdict, words, body = ITEM.fullmatch(item).groups()
             body = dedent(body).strip()
@@ -89,11 +91,14 @@ def verdicts(text):
     found = [*answers(text)]
 
     @pytest.mark.parametrize(
-        ("name", "verdict", "words", "source"),
-        [pytest.param(*one, id=f"{one[0]}-{one[1]}-{n}") for n, one in enumerate(found)],
+        ("lesson", "name", "verdict", "words", "source"),
+        [
+            pytest.param(CHECKS.files[one[0]].parent, *one, id=f"{one[0]}-{one[1]}-{n}")
+            for n, one in enumerate(found)
+        ],
     )
     @pytest.mark.usefixtures("as_readers_run")
-    def test_an_answer_gets_its_verdict(name, verdict, words, source):
+    def test_an_answer_gets_its_verdict(lesson, name, verdict, words, source):
         check = CHECKS[name]
         namespace = dict(vars(inspect.getmodule(check.reference)))
         exec(compile(IMPORTS + source, f"<{name}>", "exec"), namespace)

@@ -7,7 +7,7 @@ import random
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import hypothesis
@@ -15,10 +15,11 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+from changed import LONG, Changed
 from jaxtyping import install_import_hook
 
-# Check the shapes and types of every call, in all modules but ToyTown's, which has no tensors and
-# makes calls by the million.
+# Check the shapes and types of every call, in all modules and packages but ToyTown's, which has no
+# tensors and makes calls by the million.
 PACKAGE = Path(__file__).parent.parent / "minillama"
 MODULES = [m.name for m in pkgutil.iter_modules([str(PACKAGE)]) if m.name != "toytown"]
 install_import_hook([f"minillama.{name}" for name in MODULES], "beartype.beartype")
@@ -72,13 +73,26 @@ def as_readers_run(results={}):  # noqa: B006  the same for all modules
     exchange()
 
 
-# Lessons. nbval runs each in a kernel of its own and compares what every cell gives with what is
-# stored. The last digits of a float differ between operating systems, so only Linux compares;
-# elsewhere a cell must run without an error.
+def pytest_addoption(parser):
+    words = "only run what may have another result than when it passed (tests/changed.py)"
+    parser.addoption("--changed", action="store_true", help=words)
+
+
 def pytest_configure(config):
+    # Lessons. nbval runs each in a kernel of its own and compares what every cell gives with what
+    # is stored. The last digits of a float differ between operating systems, so only Linux
+    # compares; elsewhere a cell must run without an error.
     if sys.platform != "linux" and config.option.nbval:
         config.option.nbval, config.option.nbval_lax = False, True
     config.stash[BUDGETS] = {}
+    if hasattr(config, "cache"):
+        config.pluginmanager.register(Changed(config))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """What takes long comes first, so that two processes end at about the same time."""
+    items.sort(key=lambda item: (item.path.stem not in LONG, item.path.suffix != ".ipynb"))
 
 
 @dataclass
@@ -99,8 +113,13 @@ class Budget:
         """
         return min(self.seconds, self.processor or self.seconds / 2)
 
+    @property
+    def is_exceeded(self):
+        """For sure: what computes beside it on the other core slows a lesson by less."""
+        return self.certain > 1.25 * self.limit
 
-BUDGETS = pytest.StashKey[dict[Path, Budget]]()
+
+BUDGETS = pytest.StashKey[dict[str, Budget]]()
 DEFAULT_LIMIT = 25.0
 
 
@@ -114,22 +133,33 @@ def clocks():
 def pytest_runtest_protocol(item):
     if item.path.suffix != ".ipynb":
         return (yield)
-    budgets = item.config.stash[BUDGETS]
-    if item.path not in budgets:
+    budgets, name = item.config.stash[BUDGETS], item.path.stem
+    if name not in budgets:
         facts = json.loads(item.path.read_text(encoding="utf-8"))["metadata"].get("minillama", {})
-        budgets[item.path] = Budget(float(facts.get("budget_seconds", DEFAULT_LIMIT)))
+        budgets[name] = Budget(float(facts.get("budget_seconds", DEFAULT_LIMIT)))
     start = clocks()
     try:
         return (yield)
     finally:  # the first cell starts the kernel, the last one ends it
         end = clocks()
-        budgets[item.path].seconds += end[0] - start[0]
-        budgets[item.path].processor += end[1] - start[1]
+        budgets[name].seconds += end[0] - start[0]
+        budgets[name].processor += end[1] - start[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """A process of xdist has ended, and tells what its lessons took."""
+    for name, budget in getattr(node, "workeroutput", {}).get("budgets", {}).items():
+        node.config.stash[BUDGETS][name] = Budget(*budget)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session):
-    late = any(budget.certain > budget.limit for budget in session.config.stash[BUDGETS].values())
+    budgets = session.config.stash[BUDGETS]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["budgets"] = {k: astuple(v) for k, v in budgets.items()}
+        return
+    late = any(budget.is_exceeded for budget in budgets.values())
     if late and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -139,11 +169,11 @@ def pytest_terminal_summary(terminalreporter, config):
     if not budgets:
         return
     terminalreporter.section("seconds per lesson")
-    for path, budget in sorted(budgets.items()):
-        line = f"{path.stem:24} {budget.seconds:5.1f} of {budget.limit:.0f} s"
+    for name, budget in sorted(budgets.items()):
+        line = f"{name:24} {budget.seconds:5.1f} of {budget.limit:.0f} s"
         if budget.processor:
             line += f", {budget.processor:.1f} s of them computing"
-        late = budget.certain > budget.limit
+        late = budget.is_exceeded
         terminalreporter.write_line(f"{line}: too long" if late else line, red=late)
     total = sum(budget.seconds for budget in budgets.values())
     terminalreporter.write_line(f"{'all lessons':24} {total:5.1f} s")

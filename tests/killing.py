@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from minillama.runs import folder as runs
+from minillama import runs
 from minillama.training.config import TrainConfig
 from minillama.training.events import Saved
 from minillama.training.loop import resume, train

@@ -11,7 +11,7 @@ from minillama import toytown
 from minillama.cli.evaluate import write
 from minillama.data import documents_from_texts
 from minillama.evaluate.losses import document_losses
-from minillama.runs.folder import read_log
+from minillama.runs import read_log
 from minillama.system.assets import asset_path
 
 MODELS = ["toytown", "toytown-tiny"]

@@ -12,11 +12,8 @@ loss_by_hand(logits, targets)
 - right: -(F.one_hot(targets, logits.shape[1]) * logits.log_softmax(-1)).sum() / len(targets)
 - right: (logits.logsumexp(1) - logits[range(len(targets)), targets]).mean()
 - right: -sum(row.log_softmax(0)[t] for row, t in zip(logits, targets)) / len(targets)
-slope_by_nudging(f, x, nudge)
-- right: (f(x + nudge) - f(x - nudge)) / ((x + nudge) - (x - nudge))
 # Lesson 02
 bits_per_byte(nats_per_token, n_tokens, text)
-- right: nats_per_token * math.log2(math.e) * n_tokens / len(bytes(text, "utf-8"))
 - right: torch.tensor(nats_per_token) / torch.tensor(2.0).log() * n_tokens / len(text.encode())
 decode_pieces(pieces)
 - right:

@@ -199,21 +199,11 @@ KVCache
                 table[:, :, p : p + n] = new
                 out.append(table[:, :, : p + n])
             return tuple(t.to(k.dtype) for t in out)
-        def update_documents(self, documents, batch, time):
-            self.check(time, batch)
-            if documents is None and self.documents is None:
-                return None
-            zeros = torch.zeros(batch, self.max_seq_len, dtype=torch.long, device=self.device)
-            before = (zeros if self.documents is None else self.documents)[:, : self.position]
-            new = zeros[:, :time] if documents is None else documents
-            self.documents = torch.cat([before, new], 1)
-            return self.documents
         def advance(self, n):
             self.position += n
 ~ advanced-per-layer:
     self.position += n => pass
     return tuple( => self.position += n; return tuple(
-~ documents-none-forgotten: documents is None and self.documents is None => documents is None
 ~ position-not-advanced: self.position += n => pass
 ~ full-cache-accepted:
     self.position + n > self.max_seq_len => False
@@ -254,10 +244,10 @@ Llama
             self.norm = RMSNorm(cfg.dim, cfg.norm_eps)
             self.layers = nn.ModuleList([Block(cfg, i) for i in range(cfg.n_layers)])
             self.tok_embeddings = nn.Embedding(cfg.vocab_size, cfg.dim)
-            if not cfg.tie_embeddings:
-                self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
+            self.output = nn.Linear(cfg.dim, cfg.vocab_size, bias=False)
+            if cfg.tie_embeddings:
+                self.output.weight = self.tok_embeddings.weight
             init_weights(self)
-            self.cos, self.sin = rope_tables(cfg)
             self.register_buffer("places", torch.arange(cfg.max_seq_len), persistent=False)
         n_parameters = property(lambda self: sum(p.nelement() for p in self.parameters()))
         def forward(self, tokens, cache=None, mask=None):
@@ -275,12 +265,12 @@ Llama
                 h = layer(h, phase.cos(), phase.sin(), mask, cache)
             if cache is not None:
                 cache.advance(T)
-            return F.linear(self.norm(h), getattr(self, "output", self.tok_embeddings).weight)
+            return F.linear(self.norm(h), self.output.weight)
 ~ right: torch.arange(start, S, device=tokens.device) => self.places[start:S]
-~ not-tied: if not cfg.tie_embeddings => if True
+~ not-tied: if cfg.tie_embeddings => if False
 ~ embedding-scaled: self.tok_embeddings(tokens) => self.tok_embeddings(tokens) * self.cfg.dim**0.5
 ~ no-final-norm: self.norm(h), => h,
-~ probabilities: .weight) => .weight).softmax(-1)
+~ probabilities: self.output.weight) => self.output.weight).softmax(-1)
 """
 
 test_an_answer_gets_its_verdict = verdicts(ANSWERS)

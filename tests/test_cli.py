@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from math import log
 from pathlib import Path
 from statistics import fmean
@@ -17,9 +18,12 @@ from hypothesis import strategies as st
 import minillama
 from minillama import toytown
 from minillama.cli import build_parser, generate, main, train
+from minillama.cli.options import flag
+from minillama.cli.options import given as given_options
 from minillama.cli.shared import clock, command
-from minillama.runs.folder import read_log
+from minillama.runs import read_log
 from minillama.system.files import read_text
+from minillama.training.config import TrainConfig
 
 ROOT = Path(__file__).parent.parent
 QUICK = "--preset tiny --tokenizer char --seq-len 16 --batch-size 2 --threads 1 --dtype float32"
@@ -94,6 +98,22 @@ def test_help_does_not_wait_for_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_help_shows_every_default_of_a_training(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["train", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    for field in fields(TrainConfig):
+        option = f"{flag(field.name)} {field.metadata['metavar']} {field.metadata['help']}"
+        chosen = field.metadata["chosen"] or field.default
+        chosen = f"{chosen:g}" if isinstance(chosen, float) else chosen
+        assert option + (f" (default: {chosen})" if chosen is not None else "") in out
+
+
+def test_options_are_given_only_where_they_are():
+    args = build_parser().parse_args(["train", "--lr", "1e-3", "--keep", "0", "--corpus", "5"])
+    assert given_options(args, TrainConfig) == {"lr": 1e-3, "keep": 0, "corpus": "5"}
+
+
 def test_output_is_utf_8_whatever_the_console_speaks():
     environment = os.environ | {"PYTHONIOENCODING": "cp1252:strict"}
     out, err = process("corpus", "--language", "zh", "--seed", "7", env=environment).communicate()
@@ -121,7 +141,7 @@ def test_error_and_exit_code_from_the_shell():
     [
         ("bake", "invalid choice: 'bake'"),
         ("train --minuets 5", "--minuets"),
-        ("train --minutes 5 --steps 5", "not allowed with"),
+        ("train --minutes 5 --steps 5", "give minutes or steps, not both"),
         ("generate --top-k many", "'many'"),
         ("corpus --stories -1", "at least 1"),
         ("corpus --split dev", "'dev'"),
@@ -181,7 +201,7 @@ def test_interrupted_training_goes_on_as_if_nothing_had_been(
         patch.setattr(train, "progress", interrupt)
         assert main([*arguments[0].split(), str(text_file), "--out", str(folder)]) == 130
     out = capsys.readouterr().out
-    assert out.endswith(f"To go on:\n  {command('train', '--resume', folder)}\n")
+    assert out.endswith(f"To continue:\n  {command('train', '--resume', folder)}\n")
 
     run(capsys, "train --resume", folder)
     losses, expected = (read_log(tmp_path / name).training["loss"] for name in ("broken", "whole"))

@@ -7,17 +7,22 @@ import numpy as np
 import pytest
 
 from minillama.tokenizer import Tokenizer
-from minillama.training import corpus as corpora
+from minillama.training import sources
 from minillama.training.config import TrainConfig, draft
-from minillama.training.corpus import open_corpus, read_corpus, write_corpus
+from minillama.training.corpus import Corpus
+from minillama.training.sources import find_source, write_corpus
 
 LINE = "Mia and 小安 fly a kite. "
 
 
 @pytest.fixture
 def few_stories(monkeypatch):
-    monkeypatch.setattr(corpora, "TOKENIZER_STORIES", 40)
-    monkeypatch.setattr(corpora, "VALIDATION_DOCUMENTS", 10)
+    monkeypatch.setattr(sources, "TOKENIZER_STORIES", 40)
+    monkeypatch.setattr(sources, "VALIDATION_DOCUMENTS", 10)
+
+
+def open_corpus(plan):
+    return find_source(plan.corpus).open(plan)
 
 
 def toytown(**changes):
@@ -56,7 +61,7 @@ def test_about_as_many_stories_are_written_as_the_run_sees(few_stories, tmp_path
     corpus, seconds = open_corpus(plan)
     assert seconds > 0
     progress = list(write_corpus(corpus, plan, tmp_path / "data"))
-    written = read_corpus(tmp_path / "data")
+    written = Corpus.load(tmp_path / "data")
     n_tokens = 5 * 8 * plan.seq_len
     assert 0.8 * n_tokens < len(written.training.tokens) < 1.3 * n_tokens
     assert progress[0] == (0, len(written.training))
@@ -65,11 +70,11 @@ def test_about_as_many_stories_are_written_as_the_run_sees(few_stories, tmp_path
 
 
 def test_there_is_a_most(few_stories, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "MOST_STORIES", 7)
+    monkeypatch.setattr(sources, "MOST_STORIES", 7)
     plan = toytown(steps=1_000_000)
     corpus, _ = open_corpus(plan)
     list(write_corpus(corpus, plan, tmp_path / "data"))
-    assert len(read_corpus(tmp_path / "data").training) == 7
+    assert len(Corpus.load(tmp_path / "data").training) == 7
 
 
 def test_the_run_folder_gives_back_what_was_written(tmp_path):
@@ -78,7 +83,7 @@ def test_the_run_folder_gives_back_what_was_written(tmp_path):
     assert seconds == 0
     assert list(write_corpus(corpus, plan, tmp_path / "data")) == []
     (tmp_path / "text.txt").unlink()  # no longer needed
-    again = read_corpus(tmp_path / "data")
+    again = Corpus.load(tmp_path / "data")
     np.testing.assert_array_equal(again.training.tokens, corpus.training.tokens)
     np.testing.assert_array_equal(again.validation.offsets, corpus.validation.offsets)
     for name, values in vars(corpus.scores).items():
@@ -103,7 +108,7 @@ def test_the_last_tenth_of_a_file_is_held_out_in_windows(tmp_path):
 def test_windows_open_with_bos_and_keep_their_targets(tmp_path):
     plan = file_plan(tmp_path / "text.txt", LINE * 50, batch_size=4)
     corpus, _ = open_corpus(plan)
-    batches = corpus.batches(plan)
+    batches = find_source(plan.corpus).batches(corpus, plan)
     batch = batches.batch(3)
     assert (batch.tokens[:, 0] == corpus.tokenizer.bos_id).all()
     assert (batch.tokens[:, 1:] == batch.targets[:, :-1]).all()

@@ -14,7 +14,8 @@ from damaging import assert_a_sentence, damages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minillama.runs import folder as runs
+import minillama
+from minillama import runs
 from minillama.training.events import Step
 from minillama.training.loop import resume, train
 
@@ -52,7 +53,7 @@ FILES = [
 ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(name=st.sampled_from(FILES), damage=damages())
 def test_a_damaged_run_is_told_or_goes_on(begun, tmp_path_factory, name, damage):
     folder = tmp_path_factory.mktemp("damaged") / "run"
@@ -204,7 +205,7 @@ assert grown < 150e6, grown
 def test_absurd_claims_take_no_memory(begun, tmp_path):
     """Files that claim terabytes, one that unfolds to 400 megabytes, models larger than any."""
     shutil.copytree(begun, tmp_path / "run")
-    environment = os.environ | {"PYTHONPATH": str(Path(runs.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(minillama.__file__).parents[1])}
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", CLAIMS, str(tmp_path), str(tmp_path / "run")],

@@ -5,6 +5,8 @@ import random
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -20,10 +22,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 matplotlib.use("agg")
 
 import minillama
-from minillama import widgets
+from minillama import runs, widgets
 from minillama.course.authoring.execute import execute, write_notebook
 from minillama.runs import control
-from minillama.runs import folder as runs
+from minillama.runs.folder import check_free, read_run
 from minillama.runs.lock import is_locked
 from minillama.runs.status import look
 from minillama.training import launch as background
@@ -50,10 +52,10 @@ def config(text_file):
         corpus=str(text_file),
         tokenizer="char",
         preset="tiny",
-        steps=1000,
+        steps=600,
         batch_size=1,
         seq_len=8,
-        every=400,
+        every=300,
         threads=1,
         dtype="float32",
     )
@@ -74,7 +76,7 @@ def boards(monkeypatch):
     for board in made:
         board.close()
         if is_locked(board.folder):
-            control.stop(board.folder)
+            control.request(board.folder, "stop")
     for process in background._STARTED:
         process.wait(PATIENCE)
     assert not [t for t in threading.enumerate() if t.name.startswith("watching")]
@@ -156,7 +158,7 @@ def test_a_run_is_started_paused_found_again_stopped_and_resumed(boards, config,
 
 
 def test_a_run_that_is_killed_has_stopped_and_can_be_resumed(boards, config, tmp_path):
-    board = boards(tmp_path / "run", start=replace(config, steps=800, every=200))
+    board = boards(tmp_path / "run", start=replace(config, steps=400, every=100))
     board.start()
     reach(board, lambda board: board._look.validation is not None)
     if os.name == "nt":
@@ -170,7 +172,7 @@ def test_a_run_that_is_killed_has_stopped_and_can_be_resumed(boards, config, tmp
     )
     again = boards(tmp_path / "run")
     assert again.state == "stopped" and can_press(again) == ["Continue"]
-    again.go_on()
+    again.resume()
     finish(again, tmp_path / "run")
 
 
@@ -182,12 +184,40 @@ def test_a_run_that_fails_says_why_in_one_sentence(boards, config, tmp_path):
     assert board.wait(PATIENCE) == right
     assert can_press(board) == ["Start"]  # the file may be there by then
     assert boards(tmp_path / "run").state == right  # known from the folder alone
-    assert runs.check_free(tmp_path / "run") is None
+    assert can_press(boards(tmp_path / "run")) == ["Start"]
+    assert check_free(tmp_path / "run") is None
 
     board = boards(tmp_path / "other", start=replace(config, lr=1e30))
     board.start()
     assert board.wait(PATIENCE).startswith("failed: training diverged at step")
     assert says(boards(tmp_path / "other")).startswith("Failed: training diverged at step")
+
+
+def test_a_run_that_never_began_is_started_with_another_config(boards, config, tmp_path):
+    """As when a typo in the cell is corrected."""
+    board = boards(tmp_path / "run", start=replace(config, corpus=str(tmp_path / "nowhere.txt")))
+    board.start()
+    assert board.wait(PATIENCE).startswith("failed")
+    board = boards(tmp_path / "run", start=replace(config, steps=5))
+    board.start()
+    finish(board, tmp_path / "run")
+    assert runs.read_log(tmp_path / "run").training["step"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_the_process_reads_its_config_from_the_folder(config, tmp_path, monkeypatch):
+    folder, commands, start = tmp_path / "-run", [], subprocess.Popen
+
+    def starts_something_else(command, **options):
+        commands.append(command)
+        return start([sys.executable, "-c", ""], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", starts_something_else)
+    background.launch(folder, config)
+    assert commands[0][1:] == ["-m", "minillama", "train", f"--resume={folder}"]
+    assert TrainConfig.from_dict(read_run(folder)["asked"]) == config
+    with pytest.raises(FileNotFoundError, match="no run in"):
+        background.launch(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_cannot_be_started_is_told(boards, config, tmp_path):
@@ -232,15 +262,16 @@ def test_every_state_is_read_from_the_folder(held, tmp_path):
     assert look(folder).state == "not begun"
     held(Step, 3)
     now = look(folder)
-    assert (now.state, now.alive, now.step, now.steps, now.asked) == ("training", True, 3, 12, "")
+    assert (now.state, now.alive, now.step, now.steps) == ("training", True, 3, 12)
+    assert now.requested is None
     log = runs.read_log(folder).training
     assert now.loss == pytest.approx(log["loss"].mean())
     assert now.seconds_left == pytest.approx(now.seconds / 3 * 9)
-    control.pause(folder)
-    assert look(folder).asked == "pause"
+    control.request(folder, "pause")
+    assert look(folder).requested == "pause"
     held(Paused)
     assert look(folder).state == "paused"
-    control.go_on(folder)
+    control.resume(folder)
     held(Step, 5)
     now = look(folder)
     assert now.state == "training"
@@ -268,12 +299,12 @@ def test_a_newer_view_of_a_run_lets_the_older_one_rest(held, boards, tmp_path):
     assert not thread.is_alive() and second._thread.is_alive()
     assert "this one rests" in shown(first, "status")
     first.pause_button.click()  # but its buttons work
-    assert control.asked(tmp_path / "run") == "pause"
+    assert control.requested(tmp_path / "run") == "pause"
     assert says(first) == "Pausing after this step …"
     reach(second, lambda board: can_press(board) != ["Pause", "Stop"])
     assert can_press(second) == ["Continue", "Stop"]
-    second.go_on()
-    assert control.asked(tmp_path / "run") == ""
+    second.resume()
+    assert control.requested(tmp_path / "run") is None
 
 
 def test_nothing_is_written_into_the_page_while_nothing_is_new(held, boards, tmp_path):
@@ -309,8 +340,9 @@ def test_samples_are_text_and_earlier_ones_can_be_seen_again(held, boards, tmp_p
     content = path.read_text(encoding="utf-8")
     content += '{"step": 12, "prompt": "<i>", "text": "<i><script>\\n&"}\n'
     path.write_text(content, encoding="utf-8")
-    reach(board, lambda board: "after 12 steps" in shown(board, "samples"))
-    assert "<b>&lt;i&gt;</b>&lt;script&gt;\n&amp;" in shown(board, "samples")
+    markup = "<b>&lt;i&gt;</b>&lt;script&gt;\n&amp;"
+    reach(board, lambda board: markup in shown(board, "samples"))
+    assert "after 12 steps" in shown(board, "samples")
     assert (board.moment.value, board.moment.max, board.moment.disabled) == (2, 2, False)
     board.moment.value = 0
     assert "after 4 steps" in shown(board, "samples")
@@ -375,7 +407,7 @@ def test_a_damaged_run_is_shown_all_the_same(finished, tmp_path_factory, name, d
 
 CELLS = (
     """\
-from minillama import widgets
+from minillama import runs, widgets
 board = widgets.dashboard("run", start=dict(corpus="text.txt", tokenizer="char", preset="tiny",
     steps=40, batch_size=1, seq_len=8, every=20, threads=1, dtype="float32"))
 board.start()

@@ -90,6 +90,14 @@ def test_imports_run_downward(path):
             assert RANK[imported] <= RANK[own], f"{own} must not import {imported}"
 
 
+GRAMMARS = {PACKAGE / "toytown" / name for name in ("english.py", "chinese.py")}
+
+
+def test_every_file_can_be_read_in_one_sitting():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert [path for path, n in lines.items() if n > 250 and path not in GRAMMARS] == []
+
+
 def test_there_is_no_circle_of_imports():
     names = {dotted(path): path for path in FILES if path.name != "__init__.py"}
     graph = {name: imports(path) & names.keys() for name, path in names.items()}
@@ -162,17 +170,18 @@ assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
 """)
 
 
-def test_importing_it_costs_at_most_0_3_seconds_over_torch():
+def test_importing_it_costs_little_beside_torch():
     program = """
-import time, torch
-start = time.perf_counter()
+import time
+start = time.process_time()
+import torch
+middle = time.process_time()
 import minillama
 for name in minillama.__all__:
     getattr(minillama, name)
-print(time.perf_counter() - start)
+print((time.process_time() - middle) / (middle - start))
 """
-    # The best of three, since other work on the machine can only make it longer.
-    assert min(float(in_a_fresh_process(program)) for _ in range(3)) < 0.3
+    assert float(in_a_fresh_process(program)) < 0.2  # 0.03 is usual
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -26,6 +26,7 @@ from minillama.course.authoring.execute import (
 from minillama.course.authoring.pictures import chosen_picture, picture_file, write_picture
 from minillama.course.authoring.sync import carry
 from minillama.course.source.taught import Lesson, lessons
+from minillama.system.assets import PACKAGE
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -20,8 +20,8 @@ from minillama.plots.curves import loss_curve, save_loss_curve
 from minillama.plots.llama_map import BOXES, PARTS
 from minillama.plots.show import picture
 from minillama.plots.text import drawable, readable
-from minillama.runs.folder import RunLog
-from minillama.runs.logs import CsvLog
+from minillama.runs import RunLog
+from minillama.runs.logs import Log
 
 
 def table(**columns):
@@ -85,7 +85,7 @@ def test_without_axes_it_makes_its_own():
 
 def test_a_run_folder_gets_a_picture(tmp_path):
     for name, rows in zip(("log.csv", "validation.csv"), log(), strict=True):
-        file = CsvLog(tmp_path / name, rows.dtype.names, 1)
+        file = Log(tmp_path / name, rows.dtype.names, 1)
         for row in rows.view(np.recarray):
             file.add(type("Row", (), {key: float(row[key]) for key in rows.dtype.names}))
         file.close()

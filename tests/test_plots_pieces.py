@@ -51,9 +51,9 @@ def test_pictures_of_several_cuts_can_be_as_high():
 
 
 def test_a_title_a_missing_character_and_no_tokens(monkeypatch):
-    monkeypatch.setattr(text, "_characters", lambda: frozenset(map(ord, "ab")))
-    ax = plots.token_pieces(["a", "猫"], title="2 tokens")
-    assert ax.get_title(loc="left") == "2 tokens"
+    monkeypatch.setattr(text, "_characters", lambda: frozenset(map(ord, "ab ")))
+    ax = plots.token_pieces(["a", "猫"], title="b a猫")
+    assert ax.get_title(loc="left") == "b a□"
     assert texts(ax) == ["a", "□"]
     assert texts(plots.token_pieces([])) == []
 

@@ -9,7 +9,7 @@ from matplotlib import pyplot
 
 from minillama.plots import training_panels
 from minillama.plots.training import run_panels
-from minillama.runs.folder import RunLog
+from minillama.runs import RunLog
 
 TRAINING = ("step", "loss", "learning_rate", "gradient_norm", "tokens_per_second")
 

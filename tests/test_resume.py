@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from minillama.runs import folder as runs
+import minillama
 from minillama.training.config import TrainConfig
 from minillama.training.events import Finished
 from minillama.training.loop import resume, train
@@ -88,7 +88,7 @@ def whole(config, tmp_path_factory):
 
 def start(folder, config, moment):
     command = [sys.executable, "-c", CHILD, str(folder), json.dumps(config.to_dict()), str(moment)]
-    root = Path(runs.__file__).parents[1]
+    root = Path(minillama.__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, encoding="utf-8", cwd=root, env=environment
@@ -171,7 +171,7 @@ def test_a_second_process_refuses_while_the_first_goes_on(config, whole, tmp_pat
             sys.stdin.readline()""",
     )
     command = [sys.executable, "-c", program, str(folder), json.dumps(config.to_dict()), "0"]
-    root = Path(runs.__file__).parents[1]
+    root = Path(minillama.__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
     options = {"cwd": root, "env": environment, "encoding": "utf-8"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

@@ -5,15 +5,19 @@ import os
 import signal
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 
-from minillama.runs import folder as runs
-from minillama.runs import lock
-from minillama.runs.lock import locked
-from minillama.runs.logs import CsvLog
+from minillama import runs
+from minillama.runs.checkpoints import save_checkpoint
+from minillama.runs.folder import begin_run, check_free, clean, free_folder, read_run
+from minillama.runs.lock import is_locked, locked
+from minillama.runs.logs import Log
 from minillama.system import files as disk
+from minillama.system.interrupts import uninterrupted
 
 
 def text(content):
@@ -74,7 +78,7 @@ def test_a_leftover_does_not_stand_in_the_way(tmp_path):
 def test_two_checkpoints_stay_and_latest_names_the_newest(tmp_path):
     assert runs.latest_checkpoint(tmp_path) is None
     for step in (5, 999_999, 1_000_000):  # the last one sorts before the second as text
-        runs.save_checkpoint(tmp_path, step, folder_of(model=str(step)))
+        save_checkpoint(tmp_path, step, folder_of(model=str(step)))
     newest = tmp_path / "checkpoints" / "step-1000000"
     assert runs.latest_checkpoint(tmp_path) == newest
     assert names(tmp_path / "checkpoints") == [
@@ -83,26 +87,26 @@ def test_two_checkpoints_stay_and_latest_names_the_newest(tmp_path):
 
 
 def test_saving_the_same_step_again_does_nothing(tmp_path):
-    runs.save_checkpoint(tmp_path, 5, folder_of(model="first"))
-    again = runs.save_checkpoint(tmp_path, 5, fails_halfway)
+    save_checkpoint(tmp_path, 5, folder_of(model="first"))
+    again = save_checkpoint(tmp_path, 5, fails_halfway)
     assert (again / "model").read_text(encoding="utf-8") == "first"
 
 
 def test_a_failed_save_leaves_the_last_good_one(tmp_path):
-    good = runs.save_checkpoint(tmp_path, 5, folder_of(model="good"))
+    good = save_checkpoint(tmp_path, 5, folder_of(model="good"))
     with pytest.raises(RuntimeError):
-        runs.save_checkpoint(tmp_path, 6, fails_halfway)
+        save_checkpoint(tmp_path, 6, fails_halfway)
     assert runs.latest_checkpoint(tmp_path) == good
-    runs.clean(tmp_path)
+    clean(tmp_path)
     assert names(tmp_path / "checkpoints") == ["latest", "step-000005", "step-000005/model"]
 
 
 def test_cleaning_removes_a_checkpoint_that_latest_does_not_know_yet(tmp_path):
-    runs.save_checkpoint(tmp_path, 5, folder_of(model="good"))
+    save_checkpoint(tmp_path, 5, folder_of(model="good"))
     folder_of(model="killed before latest was written")(tmp_path / "checkpoints" / "step-000006")
     text("half")(tmp_path / "run.json.partial")
     (tmp_path / "checkpoints" / ".step-000006.partial.1f").mkdir()
-    runs.clean(tmp_path)
+    clean(tmp_path)
     assert names(tmp_path) == [
         "checkpoints",
         "checkpoints/latest",
@@ -122,7 +126,7 @@ COLUMNS = ("step", "loss", "floor")
 
 
 def write_log(path, rows, keep_below=1):
-    log = CsvLog(path, COLUMNS, keep_below)
+    log = Log(path, COLUMNS, keep_below)
     for row in rows:
         log.add(row)
     log.sync()
@@ -164,7 +168,7 @@ def test_rows_past_the_checkpoint_and_torn_lines_are_cut(tmp_path):
 
 
 def test_a_row_is_in_the_file_at_once(tmp_path):
-    log = CsvLog(tmp_path / "log.csv", COLUMNS, 1)
+    log = Log(tmp_path / "log.csv", COLUMNS, 1)
     log.add(Row(1, 2.0, 0.5))
     assert (tmp_path / "log.csv").read_bytes() == b"step,loss,floor\n1,2.0,0.5\n"
     log.close()
@@ -179,10 +183,11 @@ def test_a_locked_folder_refuses_a_second_lock(tmp_path):
 
 
 def test_a_system_without_locks_is_told(tmp_path, monkeypatch):
-    def no_locks(descriptor):
+    def no_locks(self):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(lock, "_lock", no_locks)
+    monkeypatch.setattr(filelock.FileLock, "_acquire", no_locks)
+    assert not is_locked(tmp_path)
     with (
         pytest.raises(disk.WriteError, match=r"cannot lock .* choose a folder on another disk"),
         locked(tmp_path),
@@ -192,7 +197,7 @@ def test_a_system_without_locks_is_told(tmp_path, monkeypatch):
 
 def test_ctrl_c_waits_for_the_end_of_the_block():
     done = []
-    with pytest.raises(KeyboardInterrupt), runs.uninterrupted():
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
         signal.raise_signal(signal.SIGINT)
         done.append("the rest of the block")
     assert done == ["the rest of the block"]
@@ -200,7 +205,7 @@ def test_ctrl_c_waits_for_the_end_of_the_block():
 
 
 def test_an_error_in_the_block_is_not_hidden_by_ctrl_c():
-    with pytest.raises(ZeroDivisionError), runs.uninterrupted():
+    with pytest.raises(ZeroDivisionError), uninterrupted():
         signal.raise_signal(signal.SIGINT)
         raise ZeroDivisionError
 
@@ -209,10 +214,43 @@ def test_uninterrupted_blocks_run_in_other_threads_too():
     done = []
 
     def work():
-        with runs.uninterrupted():
+        with uninterrupted():
             done.append(1)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
     assert done == [1]
+
+
+def test_a_folder_is_named_after_the_corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert free_folder("texts/my.txt") == Path("runs/my")
+    Path("runs/my").mkdir(parents=True)
+    assert free_folder("texts/my.txt") == Path("runs/my-2")
+
+
+def test_a_run_begins_where_none_has_come_to_a_plan(tmp_path):
+    folder = tmp_path / "run"
+    check_free(folder)
+    folder.mkdir()
+    for seed in (1, 2):  # the first was killed, or found no corpus
+        begin_run(folder, {"seed": seed})
+        assert read_run(folder) == {"asked": {"seed": seed}}
+    disk.write_json(folder / "run.json", read_run(folder) | {"plan": {}, "model": {}})
+    with pytest.raises(ValueError, match="is not empty; resume the run in it"):
+        begin_run(folder, {"seed": 3})
+    text("damaged")(folder / "run.json")
+    with pytest.raises(ValueError, match=r"run\.json is damaged"):
+        begin_run(folder, {"seed": 3})
+    with pytest.raises(FileNotFoundError, match="there is no run in"):
+        read_run(tmp_path / "other")
+
+
+def test_an_error_in_a_file_of_a_folder_is_about_the_folder(tmp_path):
+    def write(path):
+        path.mkdir()
+        disk.write_text(path / "missing" / "file", "text")
+
+    with pytest.raises(disk.WriteError, match=r"cannot write d in .*: No such file"):
+        disk.write_atomically(tmp_path / "d", write)

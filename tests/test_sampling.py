@@ -14,13 +14,12 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from minillama.config import ModelConfig
+from minillama.config import ModelConfig, Sampling
 from minillama.inference import engine
 from minillama.inference.engine import generate_batch
 from minillama.model import Llama
 from minillama.sampling import generate
 from minillama.transforms import (
-    Sampling,
     apply_min_p,
     apply_no_repeat_ngram,
     apply_repetition_penalty,

@@ -12,15 +12,14 @@ import pytest
 import torch
 
 import minillama
+from minillama import runs
 from minillama.config import ModelConfig
 from minillama.model import Llama
-from minillama.runs import folder as runs
+from minillama.runs.folder import read_run
 from minillama.system.assets import asset_path
-from minillama.training import corpus as corpora
-from minillama.training import setup
+from minillama.training import setup, sources
 from minillama.training.checkpoint import save_batches
 from minillama.training.config import TrainConfig, draft
-from minillama.training.corpus import open_corpus
 from minillama.training.events import (
     Finished,
     Interrupted,
@@ -32,6 +31,7 @@ from minillama.training.events import (
     Validated,
 )
 from minillama.training.loop import kept_steps, resume, train
+from minillama.training.sources import find_source
 from minillama.training.step import Diverged, new_training, take_step
 from minillama.training.validate import validate
 from minillama.weights import load_model
@@ -59,6 +59,11 @@ def asked(path, **changes):
         dtype="float32",
     )
     return replace(config, **changes)
+
+
+def opened(path):
+    """The corpus, ready to train on."""
+    return find_source(str(path)).open(draft(asked(path)))[0]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +129,7 @@ def test_the_run_folder_is_a_model_folder(finished, text_file):
     for ours, theirs in zip(model.parameters(), latest.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     # the loss that was told is the loss of this model
-    corpus, _ = open_corpus(draft(asked(text_file)))
+    corpus = opened(text_file)
     again = validate(new_training(model, draft(asked(text_file))), corpus, final=True)
     assert again.loss == pytest.approx(events[-1].validation.loss, rel=1e-6)
 
@@ -169,8 +174,9 @@ def test_the_same_seed_is_the_same_run_and_leaves_the_callers_randomness_alone(t
 
 def test_a_step_of_several_batches_is_a_step_of_one_large_batch(text_file):
     """Also where the batches have unequal numbers of targets."""
-    corpus, _ = open_corpus(draft(asked(text_file)))
-    large = corpus.batches(draft(asked(text_file, batch_size=8))).batch(0)
+    corpus = opened(text_file)
+    plan = draft(asked(text_file, batch_size=8))
+    large = find_source(plan.corpus).batches(corpus, plan).batch(0)
     targets = large.targets.clone()  # it shares its memory with the tokens
     targets[:3, 5:] = -100
     large = replace(large, targets=targets)
@@ -196,8 +202,8 @@ def test_a_config_from_a_file_is_checked():
 
 
 def test_toytown_knows_its_floor(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "TOKENIZER_STORIES", 50)
-    monkeypatch.setattr(corpora, "VALIDATION_DOCUMENTS", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_STORIES", 50)
+    monkeypatch.setattr(sources, "VALIDATION_DOCUMENTS", 20)
     config = TrainConfig(
         tokenizer="char", preset="tiny", steps=2, batch_size=2, threads=1, dtype="float32"
     )
@@ -228,7 +234,7 @@ def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "take_step", takes(0.4))
     monkeypatch.setattr(setup, "validate", takes(0.7))
     monkeypatch.setattr(setup, "write_samples", takes(0.3, []))
-    corpus, _ = open_corpus(draft(asked(text_file)))
+    corpus = opened(text_file)
     model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
     config = asked(text_file, steps=None, minutes=2.0)
     decided = setup.decide(config, model, corpus, seconds_per_token=0.0, began=995.0)
@@ -270,7 +276,7 @@ def test_a_model_with_another_models_tokenizer_is_refused(finished, text_file, t
 
 
 def validated(model, text_file):
-    corpus, _ = open_corpus(draft(asked(text_file)))
+    corpus = opened(text_file)
     return validate(new_training(model, draft(asked(text_file))), corpus).loss
 
 
@@ -281,7 +287,7 @@ def test_the_warm_up_suits_short_and_long_runs():
 
 def test_long_runs_save_often_enough(text_file, monkeypatch):
     monkeypatch.setattr(setup, "seconds_for", lambda work, repeats=2: 1.0)
-    corpus, _ = open_corpus(draft(asked(text_file)))
+    corpus = opened(text_file)
     model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
     decided = setup.decide(asked(text_file, steps=None, minutes=120.0), model, corpus, 0.0, 0.0)
     assert decided.every * 1.0 <= setup.LONGEST_WAIT
@@ -473,7 +479,7 @@ def test_of_two_that_begin_in_one_folder_at_once_the_second_refuses(text_file, t
     with pytest.raises(ValueError, match="exists and is not empty"):
         list(later)
     for folder, seed in [("run", 2), ("other", 4)]:
-        assert runs.read_run(tmp_path / folder)["asked"]["seed"] == seed
+        assert read_run(tmp_path / folder)["asked"]["seed"] == seed
     running.close()
 
 

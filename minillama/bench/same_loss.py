@@ -1,4 +1,4 @@
-"""Whether both learn the same: a speed means nothing if the steps are not the same steps."""
+"""Do minillama and transformers reach the same loss? Only then can their speeds be compared."""
 
 from dataclasses import dataclass, replace
 

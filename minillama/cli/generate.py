@@ -4,6 +4,9 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from minillama.cli.options import add_options, given
+from minillama.config import Sampling
+
 if TYPE_CHECKING:
     from minillama.model import Llama
 
@@ -26,29 +29,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--max-new-tokens", type=int, default=512, metavar="N", help="stop after N tokens (512)"
     )
-    parser.add_argument(
-        "--temperature", type=float, default=0.8, metavar="T",
-        help="0 always takes the likeliest token; the higher, the more surprising (0.8)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--top-k", type=int, default=0, metavar="K", help="choose among the K likeliest (0: all)"
-    )
-    parser.add_argument(
-        "--top-p", type=float, default=1.0, metavar="P",
-        help="choose among the likeliest that make up the probability P (1: all)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--min-p", type=float, default=0.0, metavar="P",
-        help="choose among those at least P times as likely as the likeliest (0: all)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--repetition-penalty", type=float, default=1.0, metavar="R",
-        help="above 1 makes tokens that were already used less likely (1: off)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--no-repeat-ngram", type=int, default=0, metavar="N",
-        help="let no sequence of N tokens come a second time (0: any may)",
-    )  # fmt: skip
+    add_options(parser, Sampling, temperature=0.8)
     parser.add_argument(
         "--stop", action="append", default=[], metavar="TEXT",
         help="end before this text; may be given several times",
@@ -82,14 +63,8 @@ def run(args: argparse.Namespace) -> None:
     else:
         fuse_decoding(model)
     prompt = tokenizer.encode(args.prompt, bos=True)
-    options = {
+    options = given(args, Sampling) | {
         "max_new_tokens": args.max_new_tokens,
-        "temperature": args.temperature,
-        "top_k": args.top_k,
-        "top_p": args.top_p,
-        "min_p": args.min_p,
-        "repetition_penalty": args.repetition_penalty,
-        "no_repeat_ngram": args.no_repeat_ngram,
         "stop": {tokenizer.eos_id},
     }
     together = 1 if args.compile else ROWS  # what is compiled is a step of one text

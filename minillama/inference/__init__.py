@@ -1,1 +1,1 @@
-"""The same tokens, sooner: batches of texts, steps of few operations, compiled steps."""
+"""Faster generation of the same tokens: many texts at once, fused steps, compiled steps."""

@@ -1,4 +1,4 @@
-"""The engine: one text or many side by side, one forward for the next token of all of them.
+"""The engine behind `minillama generate`: one forward for the next token of one text or of many.
 
 Each row draws what the plain loop, `minillama.sampling.generate`, would draw for its prompt alone.
 """
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from minillama.attention import attention_mask
 from minillama.cache import KVCache
+from minillama.config import Sampling
 from minillama.model import Llama
 from minillama.sampling import check_prompts, checked_logits, new_generator
 from minillama.system.machine import threads_for, using_threads
-from minillama.transforms import Sampling, draw, next_token_probabilities
+from minillama.transforms import draw, next_token_probabilities
 
 
 def generate(model: Llama, tokens: Sequence[int], **options: Any) -> Iterator[int]:

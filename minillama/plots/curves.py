@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from minillama.runs.folder import RunLog, read_log, write_atomically
+from minillama.runs import RunLog, read_log
+from minillama.system.files import write_atomically
 
 # Okabe and Ito's colours, told apart with any colour vision, and in grey by their lightness.
 TRAINING, VALIDATION, FLOOR = "#56B4E9", "#D55E00", "#000000"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from minillama.plots.colors import FAINT, QUIET, ink_on
-from minillama.plots.text import MISSING, drawable, fonts
+from minillama.plots.text import MISSING, drawable, drawable_text, fonts
 
 COLUMNS = 80  # letters in a line
 WIDTH, LINE = 8.0, 0.3  # of the picture and of a line of text, in inches
@@ -33,6 +33,7 @@ def token_pieces(
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     write_tokens(ax, broken, [TINTS[i % len(TINTS)] for i in range(len(tokens))])
     ax.set_ylim(max(len(broken), lines or 0) - 0.5, -0.5)
+    title = drawable_text(title)
     ax.set_title(title, fontsize=9, color=QUIET, loc="left", family=fonts())
     return ax
 

@@ -42,8 +42,13 @@ def readable(token: str) -> str:
 
 def drawable(token: str) -> str:
     """The readable token, with "□" for each character that no font at hand can draw."""
+    return drawable_text(readable(token))
+
+
+def drawable_text(text: str) -> str:
+    """A text with "□" for each character that no font at hand can draw."""
     known = _characters()
-    return "".join(c if ord(c) in known else MISSING for c in readable(token))
+    return "".join(c if ord(c) in known else MISSING for c in text)
 
 
 @cache

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from minillama.plots.colors import FAINT, QUIET
 from minillama.plots.curves import TRAINING, loss_curve
-from minillama.runs.folder import RunLog, read_log
+from minillama.runs import RunLog, read_log
 
 SIDE = {
     "learning_rate": "learning rate",

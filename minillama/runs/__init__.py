@@ -1,5 +1,11 @@
-"""The folder of a training run, seen from outside: its files, logs, lock and status. No torch."""
+"""The folder of a training run, seen from outside. Nothing here needs torch.
 
-from minillama.runs.folder import read_log, read_samples
+folder what lies where, how a folder gets its name · logs the losses and samples, written and read ·
+checkpoints their names, the newest · control pause, resume, stop · status what the run is doing ·
+lock one training per folder
+"""
 
-__all__ = ["read_log", "read_samples"]
+from minillama.runs.checkpoints import latest_checkpoint, step_of
+from minillama.runs.logs import RunLog, Sample, read_log, read_samples
+
+__all__ = ["RunLog", "Sample", "latest_checkpoint", "read_log", "read_samples", "step_of"]

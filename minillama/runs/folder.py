@@ -1,94 +1,72 @@
-"""The folder of a training run, built so that a kill at any moment loses nothing but time.
+"""A run's folder: what it is called (runs/toytown-2), what lies in it, when one may begin there.
+
+A run that is given no folder gets one named after its corpus: runs/toytown, then runs/toytown-2,
+and so on (`free_folder`). In it there are
 
 run.json               what was asked for, what was decided (threads, dtype, steps, ...)
 tokenizer.model        the run's tokenizer
-data/                  the corpus as token ids, encoded once
-log.csv                one row a training step
-validation.csv         one row a validation
-samples.jsonl          what the model wrote along the way, a sample a line
-checkpoints/step-...   whole folders: model, tokenizer, optimiser, state.json
-checkpoints/latest     the name of the newest complete checkpoint
+data/                  the corpus as token ids, encoded once (minillama.training.corpus)
+log.csv                the losses: one row per training step (minillama.runs.logs)
+validation.csv         one row per validation
+samples.jsonl          what the model wrote along the way, one sample per line
+checkpoints/step-...   whole folders: model, tokenizer, optimizer, state.json
+checkpoints/latest     the name of the newest complete checkpoint (minillama.runs.checkpoints)
 kept/step-...          small bfloat16 models kept for looking back
-diverged-step-....npz  the batch at which training came to numbers that are none
-lock                   held, by the operating system, while somebody trains here
-status.json, control   what the run does, and what it is asked to do (see minillama.runs.control)
+diverged-step-....npz  the batch on which training diverged
+lock                   held by the operating system while a training runs here
+status.json, control   what the run is doing, and what it is asked to do (minillama.runs.control)
 output.txt             what a training in the background printed
+
+and, once the run has finished or stopped, model.safetensors and config.json: a model folder.
 """
 
-import csv
-import json
-import re
-import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
-from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
+from minillama.runs.checkpoints import remove_later_than_latest
 from minillama.runs.control import CONTROL, STATUS
 from minillama.runs.lock import LOCK
-from minillama.system.files import (
-    PARTIAL,
-    read_json,
-    remove,
-    write_atomically,
-    write_text,
-    writing,
-)
+from minillama.system.files import PARTIAL, read_json, remove, write_json, writing
 
-CHECKPOINTS_KEPT = 2
-OUTPUT = "output.txt"
-BEFORE_A_RUN = {LOCK, OUTPUT, CONTROL, STATUS}  # what a folder may hold where none has begun
-CHECKPOINT = re.compile("step-[0-9]{6,18}")
+RUNS = Path("runs")
+RUN, OUTPUT = "run.json", "output.txt"
+BEFORE_A_RUN = {LOCK, OUTPUT, CONTROL, STATUS}  # what a folder may hold in which no run has begun
 
 
-def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> Path:
-    """Add the checkpoint of `step` to the run in `folder`, point `latest` at it, drop old ones.
+def free_folder(corpus: str) -> Path:
+    """The folder of a new run on this corpus: `runs/NAME`, or else `runs/NAME-2` and so on."""
+    name = Path(corpus).stem
+    names = (name if n == 1 else f"{name}-{n}" for n in count(1))
+    return next(RUNS / name for name in names if not (RUNS / name).exists())
 
-    `write(path)` fills the new folder. The two newest checkpoints stay.
+
+def newest_run() -> Path:
+    """The run under `runs/` that was trained last. Raises FileNotFoundError if there is none."""
+    logs = [*RUNS.glob("*/log.csv")]
+    if not logs:
+        raise FileNotFoundError(f"there is no run in {RUNS.resolve()} to resume")
+    return max(logs, key=lambda log: log.stat().st_mtime).parent
+
+
+def begin_run(folder: Path, asked: dict[str, Any]) -> None:
+    """Write down what a new run in this folder is asked to be; the caller holds its lock.
+
+    The training reads it from there, in this process or another one.
+    Raises ValueError unless a run can begin in the folder.
     """
-    checkpoints = folder / "checkpoints"
-    with writing(checkpoints):
-        checkpoints.mkdir(exist_ok=True)
-    target = checkpoints / f"step-{step:06d}"
-    if latest_checkpoint(folder) != target:
-        write_atomically(target, write)
-        write_atomically(checkpoints / "latest", lambda p: write_text(p, target.name + "\n"))
-    for old in _checkpoints(folder)[:-CHECKPOINTS_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-    return target
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint of the run in `folder`, or None before the first.
-
-    Raises ValueError where the file `latest` is damaged, or what it names is gone.
-    """
-    latest = folder / "checkpoints" / "latest"
-    if not latest.is_file():
-        return None
-    with latest.open(encoding="utf-8", errors="replace") as file:
-        name = file.read(100).strip()
-    if not (CHECKPOINT.fullmatch(name) and (latest.parent / name).is_dir()):
-        raise ValueError(
-            f"{latest} is damaged: write the name of the newest folder beside it into it, such as "
-            "step-000010"
-        )
-    return latest.parent / name
-
-
-def step_of(checkpoint: Path) -> int:
-    """The number of steps taken before a checkpoint, which its name says."""
-    return int(checkpoint.name.removeprefix("step-"))
+    check_free(folder)
+    write_json(folder / RUN, {"asked": asked})
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """What run.json says. Raises ValueError unless it is what a run wrote there."""
-    path = folder / "run.json"
+    """What run.json says: "asked" and, once that is decided, "plan", "model" and versions.
+
+    Raises FileNotFoundError if there is no run, and ValueError unless a run wrote it.
+    """
+    path = folder / RUN
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no run in {folder} to resume; start one there")
     run = read_json(path)
     parts = [run.get(name, {}) for name in ("asked", "plan", "model")]
     if not all(isinstance(part, dict) for part in parts) or "asked" not in run:
@@ -99,100 +77,27 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def check_free(folder: Path) -> None:
-    """Raise ValueError unless a run can begin in this folder: nothing is there, or is in it.
+    """Raise ValueError unless a run can begin in this folder, because there is none in it yet.
 
-    What a killed attempt to write the very first file has left does not count, and neither does
-    what those have to say who start a training in the background.
+    What a killed attempt to write the very first file left behind does not count, nor do the files
+    of those who start a training in the background, nor a run that never came to a plan.
     """
     if not folder.exists():
         return
-    if not folder.is_dir() or any(
-        path.name not in BEFORE_A_RUN and not path.name.endswith(PARTIAL)
-        for path in folder.iterdir()
-    ):
-        raise ValueError(
-            f"{folder} exists and is not empty; resume the run in it, or choose another folder"
-        )
+    if folder.is_dir():
+        names = {path.name for path in folder.iterdir() if not path.name.endswith(PARTIAL)}
+        if RUN in names and "plan" not in read_run(folder):
+            names.remove(RUN)
+        if names <= BEFORE_A_RUN:
+            return
+    raise ValueError(
+        f"{folder} exists and is not empty; resume the run in it, or choose another folder"
+    )
 
 
 def clean(folder: Path) -> None:
     """Remove what a killed training left half done: partial writes, steps beyond `latest`."""
-    latest = latest_checkpoint(folder)
     with writing(folder):
         for partial in [*folder.glob(f"*{PARTIAL}*"), *folder.glob(f"*/*{PARTIAL}*")]:
             remove(partial)
-        for checkpoint in _checkpoints(folder):
-            if latest is None or step_of(checkpoint) > step_of(latest):
-                remove(checkpoint)
-
-
-class RunLog(NamedTuple):
-    """The two logs of a run as structured arrays: `log.training["loss"]`, one entry a row."""
-
-    training: np.ndarray
-    validation: np.ndarray
-
-
-def read_log(folder: str | Path) -> RunLog:
-    """Read `log.csv` and `validation.csv` of a run folder; an empty field reads as nan.
-
-    Raises FileNotFoundError where the folder holds no log, ValueError where it is damaged.
-    """
-    tables = []
-    for name in ("log.csv", "validation.csv"):
-        path = Path(folder) / name
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist; is {folder} the folder of a run?")
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                header, *rows = csv.reader(file)
-            values = [tuple(float(x) if x else np.nan for x in row) for row in rows]
-            tables.append(np.array(values, dtype=[(column, "f8") for column in header]))
-        except (ValueError, TypeError, csv.Error) as error:
-            raise ValueError(f"{path} is damaged: it is not the log of a run") from error
-    return RunLog(*tables)
-
-
-class Sample(NamedTuple):
-    """What the model wrote after a prompt when it had learnt for so many steps."""
-
-    step: int
-    prompt: str
-    text: str  # with the prompt
-
-
-def read_samples(folder: str | Path) -> list[Sample]:
-    """Read `samples.jsonl` of a run folder, oldest first; a line not yet whole is left out.
-
-    Raises FileNotFoundError where the folder holds none, ValueError where it is damaged.
-    """
-    path = Path(folder) / "samples.jsonl"
-    *lines, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    try:
-        samples = [Sample(**json.loads(line)) for line in lines]
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it is not the samples of a run") from error
-    if not all(all(map(isinstance, sample, (int, str, str))) for sample in samples):
-        raise ValueError(f"{path} is damaged: a sample is a step and two texts")
-    return samples
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back while the block runs; if it came, it takes effect at the end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Ctrl-C only ever reaches the main thread
-        return
-    came: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before or signal.default_int_handler)
-    if came and callable(before):
-        before(*came[0])
-
-
-def _checkpoints(folder: Path) -> list[Path]:
-    found = (folder / "checkpoints").glob("step-*")
-    return sorted((path for path in found if CHECKPOINT.fullmatch(path.name)), key=step_of)
+        remove_later_than_latest(folder)

@@ -1,77 +1,55 @@
-"""A lock on a run folder, held by the operating system: nobody forgets to give it back."""
+"""A lock on a run folder. The operating system holds it, so it is released even by a kill."""
 
-import errno
-import os
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from minillama.system.files import WriteError, writing
 
 LOCK = "lock"
-HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # what systems say of a lock that is taken
-PATIENCE = (0.02, 0.05, 0.1)  # seconds between attempts
+PATIENCE = 0.2  # seconds to wait for someone who only looks whether the lock is taken
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder for this process; the system lets go of it when the process ends.
+    """Hold the run folder, which is made if need be, for this process.
 
-    Raises BlockingIOError where another training holds it, WriteError where nobody could.
+    Raises BlockingIOError if another training holds it, WriteError if locking is not possible.
     """
-    with writing(folder / LOCK):
-        file = (folder / LOCK).open("a", encoding="utf-8")
-    with file:
-        try:
-            _lock_patiently(file.fileno())
-        except OSError as error:
-            if error.errno not in HELD:
-                raise WriteError(
-                    f"cannot lock {folder / LOCK} against a second training: {error.strerror}; "
-                    "choose a folder on another disk"
-                ) from error
-            raise BlockingIOError(
-                f"another training is running in {folder}; "
-                "wait for it to end, or choose another folder"
-            ) from error
+    path = folder / LOCK
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        path.open("a").close()
+    lock = FileLock(path, thread_local=False)  # a training may be closed by another thread
+    try:
+        lock.acquire(timeout=PATIENCE, poll_interval=0.02)
+    except Timeout as error:
+        raise BlockingIOError(
+            f"another training is running in {folder}; wait for it to end, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise WriteError(
+            f"cannot lock {path} against a second training: {error.strerror}; "
+            "choose a folder on another disk"
+        ) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a training is going on in this folder, in whatever process."""
+    if not (folder / LOCK).is_file():
+        return False
     try:
-        file = (folder / LOCK).open("r+", encoding="utf-8")
+        # filelock only tells whether this process holds a lock, so take it for a moment.
+        with FileLock(folder / LOCK, timeout=0, thread_local=False):
+            return False
+    except Timeout:
+        return True
     except OSError:
         return False
-    with file:
-        try:
-            _lock(file.fileno())  # given back as the file is closed
-        except OSError as error:
-            return error.errno in HELD
-    return False
-
-
-def _lock_patiently(descriptor: int) -> None:
-    """Take the lock, also where somebody is just looking whether it is held."""
-    for seconds in PATIENCE:
-        try:
-            return _lock(descriptor)
-        except OSError as error:
-            if error.errno not in HELD:
-                raise
-        time.sleep(seconds)
-    _lock(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,44 +1,54 @@
-"""A run's logs: text files that grow by a line at a time and outlive whatever ends the run."""
+"""A run's logs, written and read: text files that grow by a line and outlive whatever ends the run.
 
-import csv
-import io
+log.csv and validation.csv hold numbers, samples.jsonl what the model wrote. A line without its line
+end was torn by a crash or is just being written, and does not count.
+"""
+
 import json
 import os
 import re
+from math import isfinite, nan
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from minillama.system.files import write_atomically, write_text, writing
+import numpy as np
 
+from minillama.system.files import write_text, writing
+
+LOG, VALIDATION, SAMPLES = "log.csv", "validation.csv", "samples.jsonl"
+TAIL = 8192  # bytes that `read_tail` reads: a few dozen rows
 STEP = re.compile(r'(?:\{"step": )?([0-9]{1,18}),')  # how a line of either kind begins
 
 
 class Log:
-    """A growing file of lines, each with its step first; what was added is out of our hands."""
+    """A growing file of lines, each with its step first, in CSV or JSON as the file's name says.
 
-    def __init__(self, path: Path, columns: tuple[str, ...], keep_below: int, header: str) -> None:
+    What was added survives a kill. Floats are written so that they read back exactly.
+    """
+
+    def __init__(self, path: Path, columns: tuple[str, ...], keep_below: int) -> None:
         """Open the file for appending, after dropping lines whose step is not below the limit.
 
         Lines at the end that a crash has torn are dropped too.
-        Raises ValueError for a line that is damaged before others, WriteError where the disk is
-        full, as the other methods do.
+        Raises ValueError for a damaged line before others, and WriteError if the disk is full, as
+        the other methods do.
         """
-        lines = [header, *_lines_to_keep(path, keep_below, header)]
-        write_atomically(path, lambda p: write_text(p, "".join(lines)))
         self.columns, self._path = columns, path
+        header = ",".join(columns) + "\n" if path.suffix == ".csv" else ""
+        write_text(path, header + "".join(_lines_to_keep(path, keep_below, header)))
         with writing(path):
             self._file = path.open("a", encoding="utf-8", newline="\n")
 
-    def add(self, row: Any) -> None:
+    def add(self, row: object) -> None:
         """Write one line: the attributes of `row` that are named like the columns."""
-        line = self.line([getattr(row, column) for column in self.columns])
+        values = {column: getattr(row, column) for column in self.columns}
+        if self._path.suffix == ".csv":
+            line = ",".join("" if value is None else str(value) for value in values.values())
+        else:
+            line = json.dumps(values, ensure_ascii=False)
         with writing(self._path):
-            self._file.write(line)
+            self._file.write(line + "\n")
             self._file.flush()  # to the operating system: what it has survives kill -9
-
-    def line(self, values: list[Any]) -> str:
-        """A row as the file has it."""
-        raise NotImplementedError
 
     def sync(self) -> None:
         """Force everything to disk, to survive a power cut too."""
@@ -51,28 +61,81 @@ class Log:
             self._file.close()
 
 
-class CsvLog(Log):
-    """Numbers, as CSV. Floats are written so that they read back exactly; None is left empty."""
+class RunLog(NamedTuple):
+    """The two logs of a run as structured arrays: `log.training["loss"]`, one entry per row."""
 
-    def __init__(self, path: Path, columns: tuple[str, ...], keep_below: int) -> None:
-        super().__init__(path, columns, keep_below, ",".join(columns) + "\n")
-
-    def line(self, values: list[Any]) -> str:
-        """A row of CSV."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow(values)
-        return text.getvalue()
+    training: np.ndarray
+    validation: np.ndarray
 
 
-class JsonLog(Log):
-    """Texts too, which may have line breaks: a JSON object a line."""
+class Sample(NamedTuple):
+    """What the model wrote after a prompt when it had learned for so many steps."""
 
-    def __init__(self, path: Path, columns: tuple[str, ...], keep_below: int) -> None:
-        super().__init__(path, columns, keep_below, "")
+    step: int
+    prompt: str
+    text: str  # with the prompt
 
-    def line(self, values: list[Any]) -> str:
-        """A JSON object in one line, as `{"step": 5, "text": "a\\nb"}`."""
-        return json.dumps(dict(zip(self.columns, values, strict=True)), ensure_ascii=False) + "\n"
+
+def read_log(folder: str | Path) -> RunLog:
+    """Read `log.csv` and `validation.csv` of a run folder; an empty field reads as nan.
+
+    Raises FileNotFoundError if the folder holds no log, ValueError if it is damaged.
+    """
+    tables = []
+    for name in (LOG, VALIDATION):
+        path = Path(folder) / name
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist; is {folder} the folder of a run?")
+        try:
+            header, *lines, _ = path.read_text(encoding="utf-8").split("\n")
+            columns = [(column, "f8") for column in header.split(",")]
+            tables.append(np.array([_numbers(line) for line in lines], dtype=columns))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} is damaged: it is not the log of a run") from error
+    return RunLog(*tables)
+
+
+def read_tail(path: Path, columns: tuple[str, ...]) -> list[dict[str, float]]:
+    """The last rows of a CSV log in which these columns hold numbers; an empty field reads as nan.
+
+    Never an error: rows that are damaged are left out, and without a file there are none.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.readline().decode().strip().split(",")
+            file.seek(max(file.tell(), file.seek(0, 2) - TAIL))
+            *lines, _ = file.read().decode("utf-8", "replace").split("\n")
+    except (OSError, ValueError):
+        return []
+    rows = []
+    for line in lines:
+        try:
+            row = dict(zip(header, _numbers(line), strict=True))
+        except ValueError:  # the first of them may have lost its beginning
+            continue
+        if all(isfinite(row.get(name, nan)) for name in columns):
+            rows.append(row)
+    return rows
+
+
+def read_samples(folder: str | Path) -> list[Sample]:
+    """Read `samples.jsonl` of a run folder, oldest first.
+
+    Raises FileNotFoundError if the folder holds none, ValueError if it is damaged.
+    """
+    path = Path(folder) / SAMPLES
+    *lines, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    try:
+        samples = [Sample(**json.loads(line)) for line in lines]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: it is not the samples of a run") from error
+    if not all(all(map(isinstance, sample, (int, str, str))) for sample in samples):
+        raise ValueError(f"{path} is damaged: a sample is a step and two texts")
+    return samples
+
+
+def _numbers(line: str) -> tuple[float, ...]:
+    return tuple(float(field) if field else nan for field in line.split(","))
 
 
 def _lines_to_keep(path: Path, below: int, header: str) -> list[str]:

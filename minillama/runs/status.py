@@ -1,4 +1,4 @@
-"""What a run folder says of its run, for those who watch from outside: one cheap look at it."""
+"""What a run is doing, read from its folder by those who watch from outside: one cheap look."""
 
 import time
 from collections.abc import Mapping
@@ -9,28 +9,29 @@ from statistics import fmean
 from typing import Any
 
 from minillama.runs import control
-from minillama.runs.folder import OUTPUT, read_run
+from minillama.runs.folder import OUTPUT, RUN, read_run
 from minillama.runs.lock import is_locked
+from minillama.runs.logs import LOG, SAMPLES, VALIDATION, read_tail
 
-TAIL = 8192  # bytes of a log that are read: a few dozen rows
 SMOOTHED = 20  # steps over which the training loss and the speed are averaged
 UNDER_WAY = ("starting", "training", "paused")
-YOUNG = 60.0  # seconds after which a start that nobody hears of has come to nothing
+YOUNG = 60.0  # seconds after which a training that was started and says nothing has failed
 ERROR = "minillama: error: "  # how the command says what was wrong
 
 
 @dataclass(frozen=True)
 class Look:
-    """A run at a moment.
+    """A run at one moment.
 
     state: "not begun", "starting", "training", "paused", "stopped", "finished" or "failed"; words:
-    more on it, a sentence or nothing. alive: whether a training holds the folder, and so listens.
+    more about it, a sentence or nothing. alive: whether a training holds the folder, and so
+    listens to requests.
     """
 
     state: str
     words: str = ""
     alive: bool = False
-    asked: str = ""  # of the run, and not done yet
+    requested: control.Request | None = None  # and not done yet
     steps: int | None = None  # in all, once that is decided
     step: int = 0
     seconds: float = 0.0  # spent training
@@ -51,10 +52,10 @@ class Look:
 def look(folder: str | Path, launched: bool | None = None) -> Look:
     """What the run in a folder is doing now; never an error, whatever is or is not there.
 
-    launched: whether a process that was started for it still lives, for those who know.
+    launched: whether a process that was started for it is still alive, if the caller knows.
     """
     folder = Path(folder)
-    alive, status = is_locked(folder), control.said(folder)
+    alive, status = is_locked(folder), control.read_status(folder)
     state, words = str(status.get("state", "")), str(status.get("words", ""))
     progress = _progress(folder, status)
     if alive:
@@ -62,18 +63,18 @@ def look(folder: str | Path, launched: bool | None = None) -> Look:
     elif launched if launched is not None else just_launched(folder):
         if state not in ("stopped", "finished", "failed"):  # else it is just leaving
             state, words = "starting", ""
-    elif said := "" if status else complaint(folder):
-        state, words = "failed", said
+    elif problem := "" if status else complaint(folder):
+        state, words = "failed", problem
     elif state in UNDER_WAY:
         state, words = "stopped", "The process was ended from outside"
     elif state not in ("stopped", "finished", "failed"):
         state = _state_without_status(folder, progress)
-    return Look(state, words, alive, control.asked(folder), **progress)
+    return Look(state, words, alive, control.requested(folder), **progress)
 
 
 def _state_without_status(folder: Path, progress: Mapping[str, Any]) -> str:
-    """Of a run that was killed before it said anything, or is of an older version."""
-    if not (folder / "run.json").is_file():
+    """The state of a run that was killed before it wrote one, or is of an older version."""
+    if not (folder / RUN).is_file():
         return "not begun"
     whole = progress.get("step") == progress["steps"] and (folder / "model.safetensors").is_file()
     return "finished" if whole else "stopped"
@@ -84,12 +85,14 @@ def _progress(folder: Path, status: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {"steps": _steps(folder), "size": _size(folder)}
     floor = status.get("floor")
     facts["floor"] = floor if isinstance(floor, float) else None
-    if rows := _tail(folder / "log.csv", ("step", "seconds", "loss", "tokens_per_second")):
+    if rows := read_tail(folder / LOG, ("step", "seconds", "loss", "tokens_per_second")):
         facts |= {"step": int(rows[-1]["step"]), "seconds": rows[-1]["seconds"]}
         for name in ("loss", "tokens_per_second"):
             facts[name] = fmean(row[name] for row in rows[-SMOOTHED:])
-    if rows := _tail(folder / "validation.csv", ("loss",)):
-        facts |= {"validation": rows[-1]["loss"], "floor": rows[-1].get("floor", facts["floor"])}
+    if rows := read_tail(folder / VALIDATION, ("loss",)):
+        facts["validation"] = rows[-1]["loss"]
+        if isfinite(floor := rows[-1].get("floor", nan)):
+            facts["floor"] = floor
     return facts
 
 
@@ -103,7 +106,7 @@ def _steps(folder: Path) -> int | None:
 
 def _size(folder: Path) -> int:
     size = 0
-    for name in ("log.csv", "validation.csv", "samples.jsonl"):
+    for name in (LOG, VALIDATION, SAMPLES):
         try:
             size += (folder / name).stat().st_size
         except OSError:
@@ -111,32 +114,8 @@ def _size(folder: Path) -> int:
     return size
 
 
-def _tail(path: Path, columns: tuple[str, ...]) -> list[dict[str, float]]:
-    """The last whole rows of a log in which these columns hold numbers; empty fields are left out.
-
-    Rows that are damaged are left out too.
-    """
-    try:
-        with path.open("rb") as file:
-            header = file.readline().decode().strip().split(",")
-            file.seek(max(file.tell(), file.seek(0, 2) - TAIL))
-            *lines, _ = file.read().decode("utf-8", "replace").split("\n")
-    except (OSError, ValueError):
-        return []
-    rows = []
-    for line in lines:
-        try:
-            fields = zip(header, line.split(","), strict=True)
-            row = {name: float(value) for name, value in fields if value}
-        except ValueError:  # the first of them may have lost its beginning
-            continue
-        if all(isfinite(row.get(name, nan)) for name in columns):
-            rows.append(row)
-    return rows
-
-
 def complaint(folder: Path) -> str:
-    """The sentence in which a training in the background said why it could not go on, or ""."""
+    """The sentence in which a training in the background said why it failed, or ""."""
     try:
         with (folder / OUTPUT).open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - 4000))
@@ -150,9 +129,9 @@ def complaint(folder: Path) -> str:
 
 
 def just_launched(folder: Path) -> bool:
-    """Whether a training was started here a moment ago, and has not come to say anything yet."""
+    """Whether a training was started here a moment ago, and has not written a status yet."""
     try:
         age = time.time() - (folder / OUTPUT).stat().st_mtime
     except OSError:
         return False
-    return age < YOUNG and not complaint(folder) and not control.said(folder)
+    return age < YOUNG and not complaint(folder) and not control.read_status(folder)

@@ -1,11 +1,23 @@
-"""Checking what a config file holds before it becomes a dataclass."""
+"""The fields of configs: what the command line says about them, and whether a file holds them."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, field, fields
 from reprlib import repr as short_repr
 from typing import Any, get_args
 
 NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def option(
+    default: Any, metavar: str, help: str, *, chosen: str = "", group: str | None = None
+) -> Any:
+    """A field of a dataclass that is an option of the command too (see minillama.cli.options).
+
+    chosen: where the default is None, how the value is then found, as words after "default:".
+    group: the heading under which `--help` lists it.
+    """
+    words = {"metavar": metavar, "help": help, "chosen": chosen, "group": group}
+    return field(default=default, metadata=words)
 
 
 def check_types(cls: type, values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -19,12 +31,12 @@ def check_types(cls: type, values: Mapping[str, Any], prefix: str = "") -> dict[
             names = ", ".join(known)
             raise ValueError(f"{prefix}{short_repr(name)} is not a field; there are {names}")
     checked = {}
-    for name, field in known.items():
+    for name, known_field in known.items():
         if name not in values:
-            if field.default is MISSING:
+            if known_field.default is MISSING:
                 raise ValueError(f"{prefix}{name} is missing")
             continue
-        value, types = values[name], get_args(field.type) or (field.type,)
+        value, types = values[name], get_args(known_field.type) or (known_field.type,)
         # In Python True is an int, and 10000 is no float: here it is the other way round.
         if float in types and type(value) is int and abs(value) < 2**53:
             value = float(value)

@@ -1,7 +1,8 @@
 """Writing that survives a kill, a power cut and a full disk, and JSON that is read with care.
 
-The one trick throughout: write under another name, force it to disk, rename. A rename happens
-wholly or not at all, so whoever looks sees the old or the new, never a half.
+There is one trick: write under another name, force that to disk, rename it. A rename happens
+entirely or not at all, so a reader sees the old file or the new one, never half of one.
+`write_atomically` does this for any file or folder; `write_text` and `write_json` are built on it.
 """
 
 import json
@@ -23,21 +24,24 @@ class WriteError(OSError):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Make a WriteError about `path` of any OSError in the block: a full disk, no permission."""
+    """Turn any OSError in the block (a full disk, no permission) into a WriteError about `path`.
+
+    Where blocks are nested the outermost names what could not be written: the folder that is being
+    made, rather than one of the files in it.
+    """
     try:
         yield
-    except WriteError:
-        raise
     except OSError as error:
-        name, why = path.name.removesuffix(PARTIAL), error.strerror or error
-        raise WriteError(f"cannot write {name} in {path.absolute().parent}: {why}") from error
+        cause = error.__cause__ if isinstance(error, WriteError) else error
+        name, why = path.name.removesuffix(PARTIAL), getattr(cause, "strerror", None) or cause
+        raise WriteError(f"cannot write {name} in {path.absolute().parent}: {why}") from cause
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write(temporary path)` make a file or folder, force it to disk, then rename it `path`.
 
-    A file replaces an older one; a folder must not exist yet. A leftover of a killed attempt is
-    removed first. Raises WriteError where the disk refuses, which leaves everything as it was.
+    A file replaces an older one; a folder must not exist yet. What a killed attempt left behind is
+    removed first. Raises WriteError if the disk refuses, which leaves everything as it was.
     """
     partial = path.with_name(path.name + PARTIAL)
     with writing(path):
@@ -47,7 +51,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             for file in sorted(partial.rglob("*")) if partial.is_dir() else [partial]:
                 if file.is_file():
                     _force_to_disk(file)
-            _rename(partial, path)
+            insist(lambda: os.replace(partial, path))
             _force_to_disk(path.parent)
         except OSError:
             with suppress(OSError):
@@ -56,14 +60,13 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, with the same line ends everywhere."""
-    path.write_text(text, encoding="utf-8", newline="\n")
+    """Write a text file in UTF-8, with the same line ends on all systems, atomically."""
+    write_atomically(path, lambda p: p.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a dict as readable JSON, atomically."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda p: write_text(p, text))
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -105,21 +108,22 @@ def read_text(path: str | Path) -> str:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it, if it is there."""
+    """Remove a file or a folder with everything in it, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
-        path.unlink(missing_ok=True)
+        insist(lambda: path.unlink(missing_ok=True))
 
 
-def _rename(old: Path, new: Path) -> None:
-    """Rename over an older file. Windows refuses while somebody reads that, as a dashboard may."""
+def insist(change: Callable[[], object]) -> None:
+    """Change a file, again and again on Windows, which refuses while a dashboard reads the file."""
     for _ in range(20 if os.name == "nt" else 0):
         try:
-            return os.replace(old, new)
+            change()
+            return
         except PermissionError:
             time.sleep(0.05)
-    os.replace(old, new)
+    change()
 
 
 def _force_to_disk(path: Path) -> None:

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
-DTYPES = ("float32", "bfloat16")
 SMALL = 10**9  # multiplications, some ten milliseconds of one thread
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # what malloc.h calls M_TRIM_THRESHOLD and M_MMAP_MAX
 BFLOAT16_GAIN = 0.9  # bfloat16 must take at most this share of float32's time to be chosen

@@ -1,4 +1,4 @@
-"""Reading npz files with care: memory is taken for what they hold, not for what they claim."""
+"""Reading npz files safely: memory is taken for what they hold, not for what they claim to hold."""
 
 import io
 import zipfile

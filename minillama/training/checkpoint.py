@@ -1,4 +1,4 @@
-"""Checkpoints: a training written to its run folder whole, and read back bit for bit."""
+"""What a training saves: checkpoints, read back bit for bit, and models to look at later."""
 
 import copy
 import math
@@ -14,7 +14,7 @@ import torch
 from minillama.config import ModelConfig
 from minillama.data import Batch
 from minillama.model import Llama
-from minillama.runs.folder import latest_checkpoint, save_checkpoint, step_of
+from minillama.runs.checkpoints import latest_checkpoint, save_checkpoint, step_name, step_of
 from minillama.system.fields import check_types
 from minillama.system.files import read_json, write_atomically, write_json, writing
 from minillama.tokenizer import Tokenizer
@@ -35,15 +35,15 @@ class State:
 
 def new_model(shape: ModelConfig, seed: int) -> Llama:
     """A model with random weights, which the seed decides."""
-    with torch.random.fork_rng(devices=[]):  # the caller's own randomness goes on undisturbed
+    with torch.random.fork_rng(devices=[]):  # which leaves the caller's own random numbers alone
         torch.manual_seed(seed)
         return Llama(shape)
 
 
 def save(folder: Path, training: Training, tokenizer: Tokenizer) -> Path:
-    """A checkpoint: a whole folder with all that training needs, and generating too.
+    """A checkpoint: a folder with all that training needs, which is also a model folder.
 
-    Raises Diverged for weights that nobody could go on from, and WriteError where the disk refuses.
+    Raises Diverged for weights that are NaN or infinite, and WriteError if the disk refuses.
     """
     check_weights(training)
 
@@ -60,7 +60,7 @@ def save(folder: Path, training: Training, tokenizer: Tokenizer) -> Path:
 def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
     """The training as the latest checkpoint has it, or at its very beginning.
 
-    The beginning is random weights, or those of the model that the plan goes on from.
+    It begins with random weights, or with those of the model that the plan names in init_from.
     Raises FileNotFoundError or ValueError for a checkpoint that is damaged or of another run.
     """
     training = new_training(new_model(shape, plan.seed), plan)
@@ -82,7 +82,7 @@ def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
 
 
 def read_state(checkpoint: Path) -> State:
-    """What state.json of a checkpoint says; raises ValueError where that cannot be so."""
+    """What state.json of a checkpoint says; raises ValueError if that is impossible."""
     path = checkpoint / "state.json"
     state = State(**check_types(State, read_json(path), f"{path}: "))
     if state.step != step_of(checkpoint) or state.tokens < 0:
@@ -93,9 +93,9 @@ def read_state(checkpoint: Path) -> State:
 
 
 def keep(folder: Path, training: Training, tokenizer: Tokenizer) -> None:
-    """A model without optimiser in bfloat16, half the size, for looking at later."""
+    """Save the model alone, in bfloat16 and so half the size, for looking at later."""
     check_weights(training)
-    path = folder / "kept" / f"step-{training.step:06d}"
+    path = folder / "kept" / step_name(training.step)
     if not path.exists():
         with writing(path.parent):
             path.parent.mkdir(exist_ok=True)
@@ -114,17 +114,17 @@ def publish(folder: Path, checkpoint: Path) -> None:
 
 
 def save_batches(folder: Path, step: int, batches: list[Batch]) -> Path:
-    """Write the batches of a step that went wrong, for looking at: what `np.load` reads.
+    """Write the batches of a step that went wrong to a file that `np.load` reads.
 
     The file holds the arrays tokens, targets and, for whole stories, documents, each of the shape
-    (batches of the step, rows, places).
+    (batches of the step, sequences, tokens).
     """
     arrays: dict[str, Any] = {
         name: np.stack([getattr(batch, name) for batch in batches])
         for name in ("tokens", "targets", "documents")
         if getattr(batches[0], name) is not None
     }
-    path = folder / f"diverged-step-{step:06d}.npz"
+    path = folder / f"diverged-{step_name(step)}.npz"
 
     def write(partial: Path) -> None:
         with partial.open("wb") as file:  # given a name, savez may put ".npz" after it

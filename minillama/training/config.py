@@ -1,15 +1,23 @@
-"""The recipe of a training run: every number that decides it, asked for or filled in."""
+"""The recipe of a training run: every number that decides it, asked for or filled in.
+
+The options of `minillama train` and their help are the fields of `TrainConfig`. So that the help is
+there at once, nothing here waits for torch.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from reprlib import repr as short_repr
 from typing import Any, TypeVar
 
 from minillama.config import ModelConfig
-from minillama.system.fields import check_types
-from minillama.system.machine import DTYPES
+from minillama.system.fields import check_types, option
 
+TOYTOWN = "toytown"  # the corpus; any other name is a text file's
+OPTIMIZERS = ("muon", "adamw")
+DTYPES = ("float32", "bfloat16")
 DEFAULT_MINUTES = 5.0
+VOCAB_SIZE = 2048
 
 T = TypeVar("T", bound="TrainConfig")
 
@@ -25,55 +33,73 @@ RECIPES: dict[str, dict[str, Any]] = {
     "small": {"batch_size": 8, "seq_len": 256, "lr": 5e-3},
     "toytown": {"batch_size": 8, "seq_len": 256, "lr": 4e-3},
 }
-OPTIMIZERS = ("muon", "adamw")
 OTHER = {"batch_size": 8, "seq_len": 256, "lr": 1e-3}
+
+_experiment = partial(option, group="for experiments")
+
+
+def by_preset(name: str) -> str:
+    """How a field depends on the preset: "8", or "0.006 for tiny, 0.005 for small"."""
+    values = {preset: f"{recipe[name]:g}" for preset, recipe in RECIPES.items()}
+    if len({*values.values()}) == 1:
+        return values.popitem()[1]
+    return ", ".join(f"{value} for {preset}" for preset, value in values.items())
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """What a training run is asked to be; what is None is decided before it starts (see Plan).
 
-    corpus: "toytown", or the path of a text file; tokenizer: "bpe", "char", or the path of one that
-    exists; vocab_size: pieces to train where one is trained (2,048); preset: the model's shape.
-    init_from: a model to go on from, by its folder or as one that ships ("toytown"); its weights,
-    shape and tokenizer are taken, and the preset only chooses the recipe.
-    minutes or steps: how long (not both; five minutes where neither is given). A step learns from
-    batch_size * accumulate rows of seq_len tokens, accumulate forward passes of batch_size each.
-    optimizer: "muon" or "adamw"; lr: its peak learning rate, reached after warmup steps, falling to
-    floor_ratio of it; weight_decay: of matrices, decoupled; clip: the largest gradient norm let
-    through.
-    every: save, validate and sample every so many steps; keep: how many small models to keep along
-    the way; seed: of the initial weights and the order of the data.
-    threads, dtype ("float32" or "bfloat16"): measured where not given.
+    The length of a run is given in minutes or in steps, not both. A step learns from
+    batch_size * accumulate sequences of seq_len tokens.
 
     Raises ValueError, naming the field, for a value that makes no sense.
     """
 
-    corpus: str = "toytown"
-    tokenizer: str = "bpe"
-    vocab_size: int | None = None
-    preset: str = "small"
-    init_from: str | None = None
-    minutes: float | None = None
-    steps: int | None = None
-    batch_size: int | None = None
-    seq_len: int | None = None
-    accumulate: int = 1
-    optimizer: str = "muon"
-    lr: float | None = None
-    warmup: int | None = None
-    floor_ratio: float = 0.05
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    every: int | None = None
-    keep: int = 0
-    seed: int = 0
-    threads: int | None = None
-    dtype: str | None = None
+    corpus: str = option(TOYTOWN, "WHAT", f"what to learn from: {TOYTOWN}, or a text file in UTF-8")
+    preset: str = option("small", "NAME", f"size of the model: {', '.join(RECIPES)}")
+    init_from: str | None = option(
+        None,
+        "MODEL",
+        "continue from a trained model (its folder, or the name of one that comes with minillama) "
+        "instead of random weights; its size and tokenizer are kept",
+    )
+    tokenizer: str = option("bpe", "KIND", "bpe, char, or the folder of an existing tokenizer")
+    minutes: float | None = option(
+        None, "M", "how long to train, in minutes", chosen=f"{DEFAULT_MINUTES:g}"
+    )
+    steps: int | None = option(None, "N", "how long to train, in steps instead of minutes")
+    seed: int = _experiment(0, "S", "seed of the initial weights and of the order of the data")
+    vocab_size: int | None = _experiment(
+        None, "N", "vocabulary size, where a bpe tokenizer is trained", chosen=f"{VOCAB_SIZE}"
+    )
+    batch_size: int | None = _experiment(
+        None, "N", "sequences per batch", chosen=by_preset("batch_size")
+    )
+    seq_len: int | None = _experiment(None, "N", "tokens per sequence", chosen=by_preset("seq_len"))
+    accumulate: int = _experiment(1, "N", "batches per step")
+    optimizer: str = _experiment("muon", "NAME", "muon, or adamw as the authors of LLaMA used")
+    lr: float | None = _experiment(None, "X", "peak learning rate", chosen=by_preset("lr"))
+    warmup: int | None = _experiment(
+        None, "N", "steps until the learning rate peaks", chosen="a tenth of the run, or 200 steps"
+    )
+    floor_ratio: float = _experiment(0.05, "X", "final learning rate as a fraction of the peak")
+    weight_decay: float = _experiment(0.1, "X", "weight decay of the matrices, decoupled")
+    clip: float = _experiment(1.0, "X", "largest norm of the gradient; larger ones are scaled down")
+    every: int | None = _experiment(
+        None, "N", "save, validate and sample every N steps", chosen="ten times in a short run"
+    )
+    keep: int = _experiment(0, "N", "how many small models from along the way to keep")
+    threads: int | None = _experiment(None, "N", "CPU threads", chosen="measured at the start")
+    dtype: str | None = _experiment(
+        None, "TYPE", f"precision: {' or '.join(DTYPES)}", chosen="measured at the start"
+    )
 
     def __post_init__(self) -> None:
         check_types(type(self), vars(self))
         ModelConfig.preset(self.preset)
+        if None not in (self.minutes, self.steps) and not isinstance(self, Plan):
+            raise ValueError("give minutes or steps, not both")  # a plan has steps for its minutes
         if self.dtype not in (None, *DTYPES):
             raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {self.dtype}")
         if self.optimizer not in OPTIMIZERS:
@@ -121,7 +147,7 @@ class Plan(TrainConfig):
 
 
 def draft(asked: TrainConfig) -> Plan:
-    """A first plan: the preset's recipe filled in, and what only a clock can tell provisionally."""
+    """A first plan: the preset's recipe filled in, and provisionally what has to be measured."""
     provisional = {"steps": 1, "warmup": 0, "every": 1, "threads": 1, "dtype": "float32"}
     given = {name: value for name, value in asked.to_dict().items() if value is not None}
     return Plan.from_dict(provisional | RECIPES.get(asked.preset, OTHER) | given)

@@ -1,4 +1,4 @@
-"""What a training run says while it goes on: small events, for others to print or draw."""
+"""What happens in a training run, as small events for others to print or draw."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint stands in `folder`, complete and on disk."""
+    """A checkpoint is in `folder`, complete and on disk."""
 
     step: int
     folder: Path
@@ -81,17 +81,17 @@ class Saved:
 
 @dataclass(frozen=True)
 class Paused:
-    """Somebody asked the run to wait: a checkpoint is saved, and it goes on when they say so."""
+    """Somebody asked the run to wait: a checkpoint is saved, and the run waits to be resumed."""
 
     step: int
-    folder: Path  # the run folder; `minillama.runs.control.go_on(folder)` lets it go on
+    folder: Path  # the run folder; `minillama.runs.control.resume(folder)` lets it continue
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """Ctrl-C came, or somebody asked for an end: a checkpoint is saved. The last event.
+    """Ctrl-C was pressed, or somebody asked the run to stop. A checkpoint is saved.
 
-    `resume(folder)` goes on from it.
+    This is the last event. `resume(folder)` continues from the checkpoint.
     """
 
     step: int

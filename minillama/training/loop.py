@@ -1,7 +1,8 @@
-"""Training: a generator that takes one step after another and tells what happened, in events.
+"""Training: a generator that takes one step after another and yields what happened, as events.
 
 Nothing here prints or draws: the command line, a notebook and a dashboard each show the events in
-their own way, and `minillama.plots.curves.save_loss_curve(folder)` draws the curve of a run.
+their own way, and `minillama.plots.curves.save_loss_curve(folder)` draws the curve of a run. Losses
+and samples are also written to the run folder (minillama.runs.logs).
 """
 
 import time
@@ -12,10 +13,13 @@ from pathlib import Path
 
 from minillama.data import Batch
 from minillama.runs import control
-from minillama.runs.folder import check_free, clean, latest_checkpoint, step_of, uninterrupted
+from minillama.runs.checkpoints import latest_checkpoint, step_of
+from minillama.runs.control import StopRequested
+from minillama.runs.folder import begin_run, check_free, clean, read_run
 from minillama.runs.lock import locked
-from minillama.runs.logs import CsvLog, JsonLog
-from minillama.system.files import WriteError, write_json, writing
+from minillama.runs.logs import LOG, SAMPLES, VALIDATION, Log
+from minillama.system.files import WriteError
+from minillama.system.interrupts import uninterrupted
 from minillama.system.machine import keep_memory, using_threads
 from minillama.training.checkpoint import keep, publish, restore, save, save_batches
 from minillama.training.config import Plan, TrainConfig
@@ -33,68 +37,75 @@ from minillama.training.events import (
     Validated,
 )
 from minillama.training.setup import Opened, advising, open_asked, prepare
+from minillama.training.sources import find_source
 from minillama.training.step import Diverged, Training, take_step
 from minillama.training.validate import validate, write_samples
 
-LOG = ("step", "tokens", "seconds", "loss", "learning_rate", "gradient_norm", "tokens_per_second")
-VALIDATION_LOG = tuple(field.name for field in fields(Validated))
-SAMPLES = tuple(field.name for field in fields(Sampled))
+COLUMNS = (
+    "step",
+    "tokens",
+    "seconds",
+    "loss",
+    "learning_rate",
+    "gradient_norm",
+    "tokens_per_second",
+)
+VALIDATION_COLUMNS = tuple(field.name for field in fields(Validated))
+SAMPLE_COLUMNS = tuple(field.name for field in fields(Sampled))
 
 
 def train(config: TrainConfig, folder: str | Path) -> Generator[Event, None, None]:
     """Train a model as the config says, in a new run folder; yields what happens.
 
-    `minillama.runs.control` lets it wait, go on or stop, from any process.
+    `minillama.runs.control` can pause, resume and stop it, from any process.
     The run can be resumed whatever ends it: Ctrl-C (the last event then is `Interrupted`), closing
     this generator, kill -9. Once it has finished, its folder is a model folder too.
     Raises ValueError or an OSError, in one sentence, for input that cannot be used, Diverged (a
-    ValueError) where training comes to numbers that are none, and WriteError (an OSError) where
-    the disk is full; the last checkpoint then is still good.
+    ValueError) if training diverges, and WriteError (an OSError) if the disk is full; the last
+    checkpoint is still good then.
     """
     began = time.perf_counter()
     folder = Path(folder)
     check_free(folder)
-    if config.minutes is not None and config.steps is not None:
-        raise ValueError("give minutes or steps, not both")
     yield Preparing("reading the corpus", 0, 1)
     opened = open_asked(config)  # what is wrong with the input shows here, before a folder is made
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        check_free(folder)  # again: another training may have come first in the meantime
-        write_json(folder / "run.json", {"asked": config.to_dict()})
+        begin_run(folder, config.to_dict())  # refused if another training was faster
         yield from _run(folder, opened, began)
 
 
 def resume(folder: str | Path) -> Generator[Event, None, None]:
-    """Go on with the run in a folder from its last checkpoint; yields what `train` would.
+    """Continue the run in a folder from its last checkpoint; yields what `train` would.
 
     Every loss from there on is, bit for bit, the one that the run would have had without a stop.
-    Raises FileNotFoundError where there is no run, BlockingIOError where it is still going on.
+    Raises FileNotFoundError if there is no run, BlockingIOError if it is still going on.
     """
     folder = Path(folder)
-    if not (folder / "run.json").is_file():
-        raise FileNotFoundError(f"there is no run in {folder} to resume; start one there")
+    read_run(folder)
     with locked(folder):
         yield from _run(folder, None, time.perf_counter())
 
 
 def _run(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
+    """The events of a sitting; if something goes wrong, the status says what."""
     try:
-        yield from _saying_how_it_ends(folder, _sitting(folder, opened, began))
-    except WriteError as error:
-        checkpoint = latest_checkpoint(folder)
-        if checkpoint is None:
-            left = "no checkpoint was saved yet, and --resume begins again"
-        else:
+        yield from _sitting(folder, opened, began)
+    except Exception as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        with suppress(WriteError):  # which must not hide the first error
+            control.write_status(folder, "failed", words)
+        if not isinstance(error, WriteError):
+            raise
+        left = "no checkpoint was saved yet, and --resume begins again"
+        if checkpoint := latest_checkpoint(folder):
             step = step_of(checkpoint)
             left = f"the checkpoint of step {step} is whole, and --resume goes on from there"
         raise WriteError(f"{error}; {left} once that is mended") from error
 
 
 def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
-    control.go_on(folder)  # what was asked of an earlier sitting is not asked of this one
-    control.say(folder, "starting")
+    control.resume(folder)  # what an earlier sitting was asked to do is not asked of this one
+    control.write_status(folder, "starting")
     clean(folder)
     keep_memory()
     training = None
@@ -103,12 +114,12 @@ def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Even
         training = restore(folder, plan, shape)
         with using_threads(plan.threads), advising(plan):
             yield from _loop(folder, plan, training, corpus)
-    except (KeyboardInterrupt, GeneratorExit) as stop:
-        # Both come between steps only, so the training stands after a whole step.
+    except (StopRequested, KeyboardInterrupt, GeneratorExit) as stop:
+        # All of them come between steps only, so the last step is complete.
         if training and training.step:
             with advising(plan):
                 publish(folder, save(folder, training, corpus.tokenizer))
-        control.say(folder, "stopped")
+        control.write_status(folder, "stopped")
         if isinstance(stop, GeneratorExit):
             raise
         yield Interrupted(training.step if training else 0, folder)
@@ -116,17 +127,17 @@ def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Even
 
 def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Iterator[Event]:
     """The training loop. The checkpoint of a step is saved before the validation after it."""
-    batches = corpus.batches(plan)
+    batches = find_source(plan.corpus).batches(corpus, plan)
     kept = kept_steps(plan.steps, plan.keep)
     first, started = training.step, time.perf_counter()
     earlier = training.seconds
     with (
-        closing(CsvLog(folder / "log.csv", LOG, keep_below=first + 1)) as log,
-        closing(CsvLog(folder / "validation.csv", VALIDATION_LOG, keep_below=first)) as looks,
-        closing(JsonLog(folder / "samples.jsonl", SAMPLES, keep_below=first)) as samples,
+        closing(Log(folder / LOG, COLUMNS, keep_below=first + 1)) as log,
+        closing(Log(folder / VALIDATION, VALIDATION_COLUMNS, keep_below=first)) as looks,
+        closing(Log(folder / SAMPLES, SAMPLE_COLUMNS, keep_below=first)) as samples,
     ):
         model = training.model
-        control.say(folder, "training", floor=corpus.floor)
+        control.write_status(folder, "training", floor=corpus.floor)
         yield Started(folder, plan, model.config, model.n_parameters, first, corpus.floor)
         while True:
             step, finished = training.step, training.step == plan.steps
@@ -145,8 +156,8 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
                     yield sampled
             if finished:
                 break
-            if control.asked(folder):
-                started += yield from _do_as_asked(folder, training, corpus)
+            if control.requested(folder):
+                started += yield from _do_as_requested(folder, training, corpus)
 
             with uninterrupted():
                 before, tokens = time.perf_counter(), training.tokens
@@ -174,42 +185,32 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
                 log.add(row)
             yield row
     publish(folder, checkpoint)
-    control.say(folder, "finished")
+    control.write_status(folder, "finished")
     yield Finished(step, folder, training.seconds, validated)
 
 
-def _do_as_asked(
+def _do_as_requested(
     folder: Path, training: Training, corpus: Corpus
 ) -> Generator[Paused, None, float]:
-    """Save and wait where the run is asked to pause; the seconds that took.
+    """Save and wait if the run is asked to pause; returns the seconds that took.
 
-    Raises KeyboardInterrupt, as Ctrl-C does, where it is asked to stop.
+    Raises StopRequested if it is asked to stop.
     """
     before = time.perf_counter()
-    if control.asked(folder) == "pause":
+    if control.requested(folder) == "pause":
         if training.step:
             save(folder, training, corpus.tokenizer)
-        control.say(folder, "paused", floor=corpus.floor)
+        control.write_status(folder, "paused", floor=corpus.floor)
         yield Paused(training.step, folder)
         control.wait_while_paused(folder)
-        if control.asked(folder) != "stop":
-            control.say(folder, "training", floor=corpus.floor)
-    control.stop_if_asked(folder)
+        if control.requested(folder) != "stop":
+            control.write_status(folder, "training", floor=corpus.floor)
+    control.stop_if_requested(folder)
     return time.perf_counter() - before
 
 
-def _saying_how_it_ends(folder: Path, events: Iterator[Event]) -> Iterator[Event]:
-    """The events, and in the status what went wrong, if anything does."""
-    try:
-        yield from events
-    except Exception as error:
-        with suppress(WriteError):  # which must not hide what it is about
-            control.say(folder, "failed", " ".join(str(error).split()) or type(error).__name__)
-        raise
-
-
 def _keep_batch(folder: Path, step: int, batch: list[Batch]) -> str:
-    """Save the batch on which training diverged, if the disk lets us; where it is, in words."""
+    """Save the batch on which training diverged, if the disk lets us; says where, in words."""
     try:
         return f"the batch in {save_batches(folder, step, batch)}"
     except WriteError as error:  # which must not hide that training diverged

@@ -1,4 +1,4 @@
-"""What optimizers remember, as a safetensors file, so that a resumed run goes on bit for bit."""
+"""What optimizers remember, as a safetensors file, so that a resumed run continues exactly."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ _REMEMBERED = {
 def save_optimizers(
     optimizers: Sequence[torch.optim.Optimizer], model: nn.Module, path: Path
 ) -> None:
-    """Write what the optimisers remember to a safetensors file, by parameter name."""
+    """Write what the optimizers remember to a safetensors file, by parameter name."""
     tensors = {
         f"{key}.{name}": value.contiguous()
         for name, parameter in model.named_parameters()
@@ -32,7 +32,7 @@ def load_optimizers(
 ) -> None:
     """Put back what `save_optimizers` wrote; together with the model's weights nothing is lost.
 
-    Raises FileNotFoundError, or ValueError where the file is damaged or of another model.
+    Raises FileNotFoundError, or ValueError if the file is damaged or of another model.
     """
     names = {parameter: name for name, parameter in model.named_parameters()}
     expected = {

@@ -17,13 +17,14 @@ import minillama
 from minillama.config import ModelConfig
 from minillama.model import Llama
 from minillama.runs import control
-from minillama.runs.folder import read_run
+from minillama.runs.folder import RUN, read_run
 from minillama.system.files import write_json
 from minillama.system.machine import fastest, memory_bytes, seconds_for, using_threads
 from minillama.training.checkpoint import new_model
 from minillama.training.config import DEFAULT_MINUTES, Plan, TrainConfig, draft
-from minillama.training.corpus import TOYTOWN, Corpus, open_corpus, read_corpus, write_corpus
+from minillama.training.corpus import Corpus
 from minillama.training.events import Preparing
+from minillama.training.sources import find_source, write_corpus
 from minillama.training.step import Diverged, new_training, take_step
 from minillama.training.validate import validate, write_samples
 from minillama.weights import load_model
@@ -33,13 +34,15 @@ LOOKS = 10  # how often a run saves, validates and samples on its way, but
 LONGEST_WAIT = 180.0  # not less often than so many seconds
 FINAL_LOOK = 4  # the last validation is on so many times more documents
 
-Opened = tuple[Corpus, float, ModelConfig]  # with the seconds that a token of the corpus takes
+# The corpus, the seconds it takes to make a token of it, and the shape of the model for it.
+Opened = tuple[Corpus, float, ModelConfig]
 
 
 def open_asked(asked: TrainConfig) -> Opened:
-    """The corpus, the seconds it takes to make a token of it, and the shape of the model for it."""
+    """Open the corpus and choose the model's shape; raises what is wrong with the input."""
     plan = draft(asked)
-    corpus, seconds_per_token = open_corpus(plan)
+    source = find_source(plan.corpus)
+    corpus, seconds_per_token = source.open(plan)
     n_pieces = corpus.tokenizer.vocab_size
     if plan.init_from is None:
         shape = ModelConfig.preset(plan.preset, vocab_size=n_pieces)
@@ -50,13 +53,7 @@ def open_asked(asked: TrainConfig) -> Opened:
                 f"the model {plan.init_from} knows {shape.vocab_size} tokens and its tokenizer "
                 f"{n_pieces}: they do not belong together"
             )
-    if plan.corpus == TOYTOWN:  # whole stories; the preset has room for them unless in characters
-        longest = max(shape.max_seq_len, plan.seq_len, int(corpus.validation.lengths.max()))
-    elif plan.init_from is None:  # windows; positions that no training reaches would be useless
-        longest = plan.seq_len
-    else:
-        longest = max(shape.max_seq_len, plan.seq_len)
-    shape = replace(shape, max_seq_len=longest)
+    shape = replace(shape, max_seq_len=source.context(corpus, plan, shape.max_seq_len))
     check_memory(shape, plan)
     return corpus, seconds_per_token, shape
 
@@ -64,7 +61,10 @@ def open_asked(asked: TrainConfig) -> Opened:
 def prepare(
     folder: Path, opened: Opened | None, began: float
 ) -> Generator[Preparing, None, tuple[Plan, ModelConfig, Corpus]]:
-    """Whatever is not yet in the run folder: the decisions, in run.json, and the data."""
+    """Make what is not yet in the run folder: the decisions, in run.json, and the data.
+
+    opened: what run.json asks for, if it is open already. began: see `decide`.
+    """
     run = read_run(folder)
     asked, data = TrainConfig.from_dict(run["asked"]), folder / "data"
     if "plan" not in run or not data.exists():
@@ -73,37 +73,31 @@ def prepare(
             opened = open_asked(asked)
         corpus, seconds_per_token, shape = opened
         if "plan" not in run:
-            control.say(folder, "starting", "measuring this machine")
+            control.write_status(folder, "starting", "measuring this machine")
             yield Preparing("measuring this machine", 0, 1)
             trial = new_model(shape, asked.seed)
             with advising(draft(asked)):
                 plan = decide(asked, trial, corpus, seconds_per_token, began)
-            run |= {"plan": plan.to_dict(), "model": shape.to_dict()} | _versions()
-            write_json(folder / "run.json", run)
+            run |= {"plan": plan.to_dict(), "model": shape.to_dict(), "torch": torch.__version__}
+            run |= {"minillama": minillama.__version__, "machine": platform.platform()}
+            write_json(folder / RUN, run)
         plan = Plan.from_dict(run["plan"])
         for done, total in write_corpus(corpus, plan, data):
-            control.say(folder, "starting", f"writing stories, {done:,} of {total:,}")
-            control.stop_if_asked(folder)
+            status = f"writing stories, {done:,} of {total:,}"
+            control.write_status(folder, "starting", status)
+            control.stop_if_requested(folder)
             yield Preparing("writing stories", done, total)
     plan, shape = Plan.from_dict(run["plan"]), ModelConfig.from_dict(run["model"])
     check_memory(shape, plan)
-    corpus = read_corpus(data)
+    corpus = Corpus.load(data)
     if corpus.tokenizer.vocab_size != shape.vocab_size:
         raise ValueError(f"{folder} is damaged: its model is for another tokenizer")
     return plan, shape, corpus
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "minillama": minillama.__version__,
-        "torch": torch.__version__,
-        "machine": platform.platform(),
-    }
-
-
 @contextmanager
 def advising(plan: Plan) -> Iterator[None]:
-    """Add to the news that training diverged what to try."""
+    """Add to the message that training diverged what to try."""
     try:
         yield
     except Diverged as error:
@@ -119,14 +113,14 @@ def decide(
 ) -> Plan:
     """The plan of a run: threads, dtype, and how many steps the minutes allow, by measuring.
 
-    model: one to try steps on; it is spoilt. seconds_per_token: for making the training data, which
-    is still to come. began: the `time.perf_counter()` from which the minutes count.
+    model: one to try steps on, which spoils it. seconds_per_token: for making the training data,
+    which is still to come. began: the `time.perf_counter()` from which the minutes count.
     """
     plan = draft(asked)
     training = new_training(model, plan)
 
     def step(plan: Plan) -> None:
-        batches = corpus.batches(plan)
+        batches = find_source(plan.corpus).batches(corpus, plan)
         batch = [batches.batch(k) for k in range(plan.accumulate)]
         take_step(training, batch, replace(plan, steps=1000, warmup=1000))
 
@@ -161,8 +155,8 @@ def decide(
 def check_memory(shape: ModelConfig, plan: Plan) -> None:
     """Raise ValueError for a training that needs more memory than this machine has.
 
-    Counted is only what is sure: 16 bytes for each weight (itself, its gradient and two moments),
-    8 for each number of the logits (and their gradient), 24 for each place of a step's batches.
+    It counts only what is certain: 16 bytes for each weight (itself, its gradient and two moments),
+    8 for each logit (and its gradient), 24 for each token of a step's batches.
     """
     weights = hollow_model(shape).n_parameters
     tokens = plan.batch_size * plan.seq_len
@@ -180,6 +174,6 @@ def warmup_for(steps: int) -> int:
     """A tenth of the run, but at least 200 steps, at most 1,000, and never over a quarter of it.
 
     Too short a warm-up costs more than a wrong peak: on ToyTown, a run of 585 steps ended at 1.33
-    nats a token with 29 of them, after gradients of norm 16, and at 1.24 with 120 of them.
+    nats per token with 29 of them, after gradients of norm 16, and at 1.24 with 120 of them.
     """
     return min(max(steps // 10, 200), 1000, steps // 4)

@@ -14,12 +14,12 @@ from minillama.training.config import Plan
 
 
 class Diverged(ValueError):
-    """Training came to a loss, a gradient or a weight that is no number any more."""
+    """A loss, a gradient or a weight has become NaN or infinite."""
 
 
 @dataclass
 class Training:
-    """All that changes during a run, and so all that a checkpoint has to hold."""
+    """Everything that changes during a run, which is what a checkpoint has to hold."""
 
     model: Llama
     optimizers: list[torch.optim.Optimizer]
@@ -30,11 +30,11 @@ class Training:
 
 
 def take_step(training: Training, batches: list[Batch], plan: Plan) -> tuple[float, float]:
-    """Learn once from the batches together; the loss in nats per token, and the gradient's norm.
+    """Learn once from all the batches; returns the loss in nats per token and the gradient's norm.
 
     However the targets are spread over the batches, the result is that of one large batch, since
-    each token's loss is divided by the number of targets in all.
-    Raises Diverged, before any weight is changed, where loss or gradient is no number any more.
+    each token's loss is divided by the total number of targets.
+    Raises Diverged, before any weight is changed, if the loss or the gradient is NaN or infinite.
     """
     model = training.model
     n_targets = sum(int((batch.targets != IGNORED).sum()) for batch in batches)
@@ -70,14 +70,14 @@ def take_step(training: Training, batches: list[Batch], plan: Plan) -> tuple[flo
 
 
 def check_weights(training: Training) -> None:
-    """Raise Diverged if a weight is no number any more, which then is no state to go on from."""
+    """Raise Diverged if a weight is NaN or infinite, since no training can continue from that."""
     for name, parameter in training.model.named_parameters():
         if not parameter.isfinite().all():
             raise Diverged(f"training diverged at step {training.step}: {name} is not finite")
 
 
 def new_training(model: Llama, plan: Plan) -> Training:
-    """A model that has learnt nothing yet, with the optimisers that the plan names."""
+    """A model that has learned nothing yet, with the optimizers that the plan names."""
     if plan.optimizer == "muon":
         return Training(model, muon(model, lr=plan.lr, weight_decay=plan.weight_decay))
     return Training(model, [adamw(model, lr=plan.lr, weight_decay=plan.weight_decay)])

@@ -16,7 +16,7 @@ def validate(training: Training, corpus: Corpus, final: bool = False) -> Validat
     """The loss on documents never trained on: a fixed few along the way, all at the end.
 
     The floor is that of the very same documents, so the luck of the draw cancels in the difference.
-    Raises Diverged where the loss is no number any more.
+    Raises Diverged if the loss is NaN or infinite.
     """
     n = len(corpus.validation) if final else min(QUICK_DOCUMENTS, len(corpus.validation))
     offsets = corpus.validation.offsets[: n + 1]
@@ -44,7 +44,7 @@ def validate(training: Training, corpus: Corpus, final: bool = False) -> Validat
 
 
 def write_samples(training: Training, corpus: Corpus) -> list[tuple[str, str]]:
-    """What the model makes of the corpus's prompts: pairs of prompt and whole text."""
+    """How the model continues the corpus's prompts: pairs of prompt and whole text."""
     added = continuations(
         training.model,
         corpus.prompts,

@@ -39,9 +39,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file to be read by people too."""
+    """Write a JSON file, readable by people too, into a folder that is not in its place yet."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    files.write_text(path, text + "\n")
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from minillama.runs import control
+from minillama.runs.folder import RUN
 from minillama.runs.status import UNDER_WAY, Look, look
 from minillama.training.config import TrainConfig
 from minillama.training.launch import launch
@@ -21,15 +22,15 @@ _NEWEST: WeakValueDictionary[Path, "Dashboard"] = WeakValueDictionary()
 
 
 class Dashboard(WithStill):
-    """A run folder, watched: the state of its run, its curves, and what the model writes by now.
+    """A run folder, watched: the state of its run, its curves, and what the model writes now.
 
     `state` is "not begun", "starting", "training", "paused", "stopped", "finished" or "failed: "
-    and why. `start_button` (which continues, too), `pause_button` and `stop_button` do what
-    `start()`, `go_on()`, `pause()` and `stop()` do. `wait()` waits for the end. `moment` is the
-    slider that shows earlier samples.
+    and why. `start_button` (which also continues), `pause_button` and `stop_button` do what
+    `resume()`, `pause()` and `stop()` do. `wait()` waits for the end. `moment` is the slider that
+    shows earlier samples.
 
-    All it knows, it reads from the folder, so that another dashboard, in another kernel, shows and
-    controls the same run. It watches in a thread, which ends when the run does.
+    The dashboard reads everything it knows from the folder, so another dashboard, in another
+    kernel, shows and controls the same run. It watches in a thread, which ends when the run does.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Dashboard(WithStill):
         self.start_button, self.pause_button = parts.start_button, parts.pause_button
         self.stop_button = parts.stop_button
         for button, action in (
-            (self.start_button, self.go_on),
+            (self.start_button, self.resume),
             (self.pause_button, self.pause),
             (self.stop_button, self.stop),
         ):
@@ -71,42 +72,42 @@ class Dashboard(WithStill):
     def start(self) -> None:
         """Start the run in a process of its own, or resume it where it stopped.
 
-        Raises ValueError where there is nothing to resume and it is not known what to start, and an
-        OSError where the folder cannot be used. Nothing happens where a training is under way.
+        Does nothing while a training is under way. Raises ValueError if there is nothing to resume
+        and nobody said what to start, and an OSError if the folder cannot be used.
         """
         with self._lock:
             self._refresh()
             if self._look.state in UNDER_WAY:
                 return
             self._problem = ""
-            begun = (self.folder / "run.json").is_file()
-            if not begun and self._start is None:
+            if self._start is None and not (self.folder / RUN).is_file():
                 raise ValueError(
                     f'there is no run in {self.folder}; say what to start: start={{"minutes": 1}}'
                 )
-            self._process = launch(self.folder, None if begun else self._start)
+            self._process = launch(self.folder, None if self._begun else self._start)
         self._follow()
 
     def pause(self) -> None:
-        """Let the run save and wait after the step that it is in; it keeps its place in memory."""
-        self._ask(control.pause)
+        """Let the run save after its current step, and wait; it keeps its place in memory."""
+        self._tell(lambda folder: control.request(folder, "pause"))
 
-    def go_on(self) -> None:
-        """Let a paused run go on; one that stopped, or has not begun, is started."""
+    def resume(self) -> None:
+        """Let a paused run continue; one that stopped, or has not begun, is started."""
         self._refresh()
         if self._look.state in UNDER_WAY:
-            self._ask(control.go_on)
+            self._tell(control.resume)
         else:
             self.start()
 
     def stop(self) -> None:
-        """Let the run save and end after the step that it is in; `start()` resumes it."""
-        self._ask(control.stop)
+        """Let the run save after its current step, and end; `resume()` continues it."""
+        self._tell(lambda folder: control.request(folder, "stop"))
 
     def wait(self, timeout: float | int = 600) -> str:
         """Return the state when the run has finished, stopped or failed.
 
-        Buttons give no answer meanwhile, since the kernel is busy waiting; the view goes on.
+        Buttons do not respond meanwhile, since the kernel is busy waiting; the view is kept up to
+        date.
         Raises TimeoutError after `timeout` seconds.
         """
         end = time.monotonic() + timeout
@@ -119,7 +120,7 @@ class Dashboard(WithStill):
         return self.state
 
     def close(self) -> None:
-        """Watch no longer; the run goes on. `start()` and the buttons begin to watch again."""
+        """Stop watching; the run goes on. `start()` and the buttons begin to watch again."""
         self._resting.set()
         thread = self._thread
         if thread and thread is not threading.current_thread():
@@ -131,18 +132,18 @@ class Dashboard(WithStill):
         return self._parts.still(self._look)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Data, Metadata]:
-        self._follow()  # somebody else may have gone on with the run
+        self._follow()  # somebody else may have resumed the run
         return super()._repr_mimebundle_(include, exclude)
 
-    def _ask(self, word: Callable[[Path], None]) -> None:
-        """Ask a run under way for something; without one there is nobody to ask."""
+    def _tell(self, request: Callable[[Path], None]) -> None:
+        """Make a request to a run under way; without one there is nobody to ask."""
         self._refresh()
         if self._look.alive:
-            word(self.folder)
+            request(self.folder)
         self._follow()
 
     def _try(self, action: Callable[[], None]) -> None:
-        """Do what a button says; what is wrong with it stands in the view, as there is no cell."""
+        """Do what a button says. An error is shown in the view, since there is no cell for it."""
         try:
             action()
         except (ValueError, OSError) as error:
@@ -150,7 +151,7 @@ class Dashboard(WithStill):
             self._refresh()
 
     def _follow(self) -> None:
-        """See to it that the folder is watched, while there is something to see."""
+        """Make sure that the folder is watched while there is something to see."""
         with self._lock:
             self._resting.clear()
             if not self._refresh() and self._thread is None:
@@ -172,18 +173,22 @@ class Dashboard(WithStill):
                     self._thread = None
 
     def _refresh(self) -> bool:
-        """Bring the view up to date with the folder; whether the run has ended."""
+        """Bring the view up to date with the folder; returns whether the run has ended."""
         with self._lock:
             launched = None if self._process is None else self._process.poll() is None
             now = look(self.folder, launched)
             if self._problem and now.state not in UNDER_WAY:
                 now = Look("failed", self._problem, steps=now.steps, step=now.step)
             ended = now.state not in UNDER_WAY
-            resumable = (self.folder / "run.json").is_file()
-            known = resumable or self._start is not None
+            known = self._start is not None or (self.folder / RUN).is_file()
             self._look = now
-            self._parts.show(now, resumable, ended and now.state != "finished" and known)
+            self._parts.show(now, self._begun, ended and now.state != "finished" and known)
             return ended
+
+    @property
+    def _begun(self) -> bool:
+        """Whether there is a run to resume: one whose steps are decided, if not taken."""
+        return self._look.steps is not None
 
 
 def dashboard(
@@ -191,8 +196,8 @@ def dashboard(
 ) -> Dashboard:
     """A view of the training run in a folder, with buttons to start, pause, continue and stop it.
 
-    The training goes on in a process of its own, whatever becomes of the page and the kernel;
-    another dashboard on the same folder finds it again. start: what to train where no run is in the
+    The training runs in a process of its own, whatever happens to the page and the kernel; another
+    dashboard on the same folder finds it again. start: what to train if there is no run in the
     folder yet, as fields of `TrainConfig`: `start={"preset": "tiny", "minutes": 1}`.
 
     Raises ValueError, naming the field, for a start that makes no sense.

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from minillama.config import Sampling
 from minillama.model import Llama
 from minillama.plots.bars import distribution_bars
 from minillama.plots.colors import BLUE, FAINT, INK, ORANGE, QUIET
@@ -15,7 +16,7 @@ from minillama.plots.show import picture
 from minillama.plots.text import readable
 from minillama.sampling import check_prompts
 from minillama.tokenizer import Tokenizer
-from minillama.transforms import Sampling, next_token_probabilities
+from minillama.transforms import next_token_probabilities
 from minillama.widgets.still import Data, Metadata, WithStill
 
 ROWS = 10  # so many of the likeliest tokens are shown

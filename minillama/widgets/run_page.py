@@ -3,7 +3,7 @@
 from html import escape
 from pathlib import Path
 
-from minillama.runs.folder import Sample, latest_checkpoint, step_of
+from minillama.runs import Sample, latest_checkpoint, step_of
 from minillama.runs.status import Look
 
 QUIET = "opacity: .65; font-size: 12px"
@@ -19,8 +19,8 @@ def words(look: Look, folder: Path) -> str:
     """What the run is doing, in a sentence."""
     if look.state == "failed":
         return f"Failed: {look.words}"
-    if look.alive and look.asked:
-        if look.asked == "stop":
+    if look.alive and look.requested:
+        if look.requested == "stop":
             return "Stopping after this step …"
         if look.state != "paused":
             return "Pausing after this step …"
@@ -96,7 +96,7 @@ def samples(latest: list[Sample]) -> str:
 
 
 def summary(look: Look, folder: Path, latest: list[Sample]) -> str:
-    """The whole in plain words, for those who see no picture."""
+    """The whole view in plain words, for people who cannot see the picture."""
     parts = [f"A training run in {folder.name}. {words(look, folder)}."]
     if look.loss is not None:
         of = f" of {look.steps:,}" if look.steps else ""
@@ -109,7 +109,7 @@ def summary(look: Look, folder: Path, latest: list[Sample]) -> str:
 
 
 def _safe(folder: Path) -> str:
-    """From where a run that has stopped would go on."""
+    """Where a run that has stopped would continue."""
     try:
         checkpoint = latest_checkpoint(folder)
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ import ipywidgets
 
 from minillama.plots.show import picture
 from minillama.plots.training import run_panels
-from minillama.runs.folder import Sample, read_samples
+from minillama.runs import Sample, read_samples
 from minillama.runs.status import Look
 from minillama.widgets import run_page
 from minillama.widgets.still import Data, Metadata
@@ -60,13 +60,13 @@ class RunView:
         """Bring everything up to date; the picture only now and then, while the run goes on."""
         self._status.value = run_page.status(now, self._folder)
         self._numbers.value = run_page.numbers(now)
-        waits = now.state == "paused" or now.asked == "pause"
+        waits = now.state == "paused" or now.requested == "pause"
         self.start_button.description = "Continue" if resumable or now.alive else "Start"
         self.start_button.disabled = not (startable or (now.alive and waits))
-        self.pause_button.disabled = not now.alive or waits or bool(now.asked)
-        self.stop_button.disabled = not now.alive or now.asked == "stop"
+        self.pause_button.disabled = not now.alive or waits or bool(now.requested)
+        self.stop_button.disabled = not now.alive or now.requested == "stop"
         content, began = (now.size, now.steps, now.floor), time.monotonic()
-        calm = now.state != "training"  # then it may be long until there is something new
+        calm = now.state != "training"  # then it may be long before there is anything new
         if content == self._drawn or (not calm and began < self._next_drawing):
             return
         self._read_samples()
@@ -89,7 +89,7 @@ class RunView:
         return self._samples[-1] if self._samples else []
 
     def still(self, now: Look) -> tuple[Data, Metadata]:
-        """The view as it is now, as a page without buttons; in words for those who see none."""
+        """The view as it is now, as a page without buttons, and in words."""
         alt = run_page.summary(now, self._folder, self.latest)
         data, _ = picture(run_panels(self._folder, now.steps, now.floor), alt)
         parts = [run_page.status(now, self._folder), run_page.numbers(now)]

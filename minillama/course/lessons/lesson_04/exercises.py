@@ -1,74 +1,79 @@
 """The checks of lesson 04's exercises."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
+from minillama.course.checking.probes import agrees, all_agree
+from minillama.course.checking.spies import Tables
+from minillama.course.complaint import Complaint
 
 MODULE = "course.lessons.lesson_04.solutions"
-MASK_AXES = "time keys"
 
-attention_entropy = Check("attention_entropy")
-
-
-@attention_entropy.probe("a row by hand")
-def entropy_by_hand(f: Any) -> Iterator[Case]:
-    row = torch.tensor([[0.5, 0.25, 0.25]])
-    yield Case(call(f, row), torch.tensor([1.5 * math.log(2)]), "the row [0.5, 0.25, 0.25]")
+attention_entropy = Check("attention_entropy", MODULE)
+all_agree(attention_entropy, lambda p: torch.where(p > 0, -p * p.log(), 0.0).sum(-1), {
+    "a row by hand": [(torch.tensor([[0.5, 0.25, 0.25]]),)],
+    "0 for a look at one key, ln n for n keys alike": [(torch.eye(3),), (torch.ones(1, 4) / 4,)],
+    "each row of a batch of heads has its own": lambda: [(torch.rand(2, 3, 4, 5).softmax(-1),)],
+}, axes="batch heads time")  # fmt: skip
 
 
-@attention_entropy.probe("0 for a look at one key, ln n for n keys alike")
-def entropy_ends(f: Any) -> Iterator[Case]:
-    yield Case(call(f, torch.tensor([[0.0, 1.0, 0.0]])), torch.zeros(1), "the row [0, 1, 0]")
-    yield Case(
-        call(f, torch.full((1, 4), 0.25)), torch.tensor([math.log(4)]), "the row [¼, ¼, ¼, ¼]"
-    )
+def by_rule(allowed: Any, time: int, keys: int) -> Tensor:
+    """A mask by a rule for the positions of query and key; the queries are the last ones."""
+    return torch.tensor([[allowed(t, s) for s in range(keys)] for t in range(keys - time, keys)])
 
 
-@attention_entropy.probe("each row of a batch of heads has its own")
-def entropy_rows(f: Any) -> Iterator[Case]:
-    weights = torch.rand(2, 3, 4, 5).softmax(-1)
-    right = torch.distributions.Categorical(probs=weights).entropy()
-    yield Case(call(f, weights), right, axes="batch heads time")
+prefix_mask = Check("prefix_mask", MODULE)
+all_agree(prefix_mask, lambda n, prefix: by_rule(lambda t, s: t >= s or max(t, s) < prefix, n, n), {
+    "four tokens of which two are the prefix": [(4, 2)],
+    "other lengths, no prefix and nothing but prefix": [(5, 3), (5, 0), (3, 3), (1, 1)],
+}, axes="time keys")  # fmt: skip
+
+sliding_window_mask = Check("sliding_window_mask", MODULE)
+all_agree(sliding_window_mask, lambda n, k, w: by_rule(lambda t, s: 0 <= t - s < w, n, k), {
+    "four tokens and a window of two": [(4, 4, 2)],
+    "other windows, and queries that are the last of many keys": [
+        (5, 5, 3), (2, 6, 3), (1, 4, 2), (3, 3, 9), (3, 3, 1)
+    ],
+}, axes="time keys")  # fmt: skip
+
+attend_in_chunks = Check("attend_in_chunks", MODULE)
+AXES = "batch heads time head_dim"
 
 
-def mask_case(got: torch.Tensor, allowed: list[list[bool]], example: str) -> Case:
-    return Case(got, torch.tensor(allowed), example, MASK_AXES)
+def whole(q: Tensor, k: Tensor, v: Tensor, size: int) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-prefix_mask = Check("prefix_mask")
+agrees(
+    attend_in_chunks, "equal to attention in one piece, whether the size divides the length or not",
+    whole, lambda: [(*torch.randn(3, 2, 3, n, 4), size) for n in (6, 7) for size in (3, 2, 1, 10)],
+    words=lambda q, k, v, size: f"{q.shape[-2]} tokens and size = {size}", axes=AXES,
+)  # fmt: skip
 
 
-@prefix_mask.probe("four tokens of which two are the prefix")
-def prefix_small(f: Any) -> Iterator[Case]:
-    allowed = [[t >= s or (t < 2 and s < 2) for s in range(4)] for t in range(4)]
-    yield mask_case(call(f, 4, 2), allowed, "time = 4 and prefix = 2")
+@attend_in_chunks.probe("`size` queries at a time")
+def small(f: Any) -> Iterator[Case]:
+    q, k, v = torch.randn(3, 1, 1, 12, 2)
+    largest = []
+    for size in (2, 4):
+        with Tables(q) as tables:
+            got = call(f, q, k, v, size)
+        largest.append(tables.largest)
+        yield Case(got, whole(q, k, v, size), f"12 tokens and size = {size}", AXES)
+    if largest[0] == largest[1]:
+        raise Complaint("given 12 tokens, its tables are as large with size = 2 as with size = 4.")
 
 
-@prefix_mask.probe("other lengths, no prefix and nothing but prefix")
-def prefix_lengths(f: Any) -> Iterator[Case]:
-    for time, prefix in [(5, 3), (5, 0), (3, 3), (1, 1)]:
-        allowed = [[t >= s or max(s, t) < prefix for s in range(time)] for t in range(time)]
-        yield mask_case(call(f, time, prefix), allowed, f"time = {time} and prefix = {prefix}")
-
-
-sliding_window_mask = Check("sliding_window_mask")
-
-
-@sliding_window_mask.probe("four tokens and a window of two")
-def window_small(f: Any) -> Iterator[Case]:
-    allowed = [[0 <= t - s < 2 for s in range(4)] for t in range(4)]
-    yield mask_case(call(f, 4, 4, 2), allowed, "time = keys = 4 and window = 2")
-
-
-@sliding_window_mask.probe("other windows, and queries that are the last of many keys")
-def window_lengths(f: Any) -> Iterator[Case]:
-    for time, keys, window in [(5, 5, 3), (2, 6, 3), (1, 4, 2), (3, 3, 9), (3, 3, 1)]:
-        places = range(keys - time, keys)
-        allowed = [[0 <= t - s < window for s in range(keys)] for t in places]
-        example = f"time = {time}, keys = {keys} and window = {window}"
-        yield mask_case(call(f, time, keys, window), allowed, example)
+@attend_in_chunks.probe("a chunk looks at no keys or values after its end")
+def unseen(f: Any) -> Iterator[Case]:
+    q, k, v = torch.randn(3, 1, 2, 6, 4)
+    right = whole(q, k, v, 2)[..., :4, :]
+    v[..., -1, :] = torch.inf  # times a weight of 0 it is nan, so even that is seen
+    example = "6 tokens of which the last value is infinite, for the first 4 with size = 2"
+    yield Case(call(f, q, k, v, 2)[..., :4, :], right, example, AXES)

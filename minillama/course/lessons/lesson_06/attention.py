@@ -1,208 +1,196 @@
-"""The check of Attention, against slices of its weights in float64, and PyTorch's own layer."""
+"""The checks of Attention and what it needs, against heads and keys taken one by one in float64."""
 
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
 from minillama.course.checking import oracles
 from minillama.course.checking.answer import Case, call, fill
 from minillama.course.checking.check import Check
+from minillama.course.checking.probes import agrees, all_agree, examples, gradients, on_device
+from minillama.course.lessons.shared import attend_probes as shared
 from minillama.course.lessons.shared.scores import REPEATED, family, mistakes
 
-attention = Check(
-    "Attention",
-    "attention",
-    mistakes=mistakes(
-        "        return self.wo(",
-        REPEATED,
-        'self.wo(rearrange(weights @ v, "b h t d -> b t (h d)"))',
-        (*family("weights"), *family("values")[:2], *family("groups"), *family("of_attention")),
-    ),
-)
+attention_mask = Check("attention_mask", "attention")
+all_agree(attention_mask, lambda time, documents: oracles.may_look(time, documents)[:, None], {
+    "one document of three tokens": [(3, [[0, 0, 0]])],
+    "a document does not see the one before it": [(3, [[0, 0, 1]]), (3, [[5, 2, 2]])],
+    "padding sees padding, and nothing else does": [(3, [[-1, -1, 0]]), (3, [[0, -1, -1]])],
+    "every text of a batch has its own documents": [
+        (3, [[0, 0, 0], [-1, 0, 0]]), (5, [[0, 0, 1, 1, 1], [-1, -1, 4, 7, 7], [3, 3, 3, -1, -1]])
+    ],
+    "fewer queries than keys are the last ones, in their documents": [
+        (1, [[0, 0, 0]]), *((n, [[-1, 0, 0, 1, 1], [2, 2, 0, 0, 0]]) for n in (1, 2, 3, 4))
+    ],
+}, through=lambda f, n, documents: shared.mask(f, n, torch.tensor(documents)),
+    axes="batch 1 time keys")  # fmt: skip
+on_device(
+    attention_mask, "the mask is made on the device of the documents",
+    lambda: (2, torch.tensor([[0, 0]])), shared.ON_CPU.format("wherever the documents are"),
+    "device-ignored", shared.mask,
+)  # fmt: skip
 
-AXES = "batch time dim"
-PADDED = [[0] * 6, [-1, -1, 0, 0, 0, 0]]
+repeat_heads = Check("repeat_heads", "attention")
 
 
-def shape(n_kv_heads: int, n_heads: int = 4, **fields: Any) -> ModelConfig:
+def picked(x: Tensor, n_heads: int) -> Tensor:
+    """Query head by query head, the key-value head that it has."""
+    return torch.stack([x[:, head * x.shape[1] // n_heads] for head in range(n_heads)], dim=1)
+
+
+all_agree(repeat_heads, picked, {
+    "two heads for six": [(torch.tensor([7.0, 8]).view(1, 2, 1, 1), 6)],
+    "whole heads are repeated, for any numbers of them": lambda: [
+        (torch.randn(2, kv, 5, 4), n) for kv, n in ((3, 6), (1, 4), (4, 4), (2, 8))
+    ],
+}, axes="batch heads keys head_dim")  # fmt: skip
+gradients(
+    repeat_heads, "the gradients of heads that are shared add up", picked,
+    lambda: (torch.randn(1, 2, 3, 4), 6),
+)  # fmt: skip
+
+KNOWN = family("weights") + family("values")[:2] + family("groups") + family("of_attention")
+RESULT = 'self.wo(rearrange(weights @ v, "b h t d -> b t (h d)"))'
+MISTAKES = mistakes("        return self.wo(", REPEATED, RESULT, KNOWN)
+attention = Check("Attention", "attention", mistakes=MISTAKES)
+
+
+def shape(n_heads: int, n_kv_heads: int, **fields: Any) -> ModelConfig:
     """Heads of 4 numbers, and angles that differ at once."""
-    return ModelConfig.preset(
-        "tiny", dim=4 * n_heads, n_heads=n_heads, n_kv_heads=n_kv_heads, rope_theta=5.0, **fields
-    )
+    heads = {"dim": 4 * n_heads, "n_heads": n_heads, "n_kv_heads": n_kv_heads}
+    return ModelConfig.preset("tiny", rope_theta=5.0, **heads | fields)
 
 
-def made(Attention: Any, config: ModelConfig, w: dict[str, Tensor], layer: int = 0) -> Any:
-    return fill(call(Attention, config, layer), w)
+def given(
+    config: ModelConfig, time: int = 5, size: float = 1.0, dtype: torch.dtype = torch.float32
+) -> tuple[Any, ...]:
+    """Random arguments of the oracle: x, weights, config and angles."""
+    drawn = oracles.draw(oracles.attention_shapes(config))
+    w = {name: weight.to(dtype) for name, weight in drawn.items()}
+    x = size * torch.randn(2, time, config.dim)
+    return x.to(dtype), w, config, oracles.angles(config, time)
 
 
-def tables(config: ModelConfig, time: int, start: int = 0) -> tuple[Tensor, Tensor]:
-    angles = oracles.angles(config, time, start)
-    return angles.cos().float(), angles.sin().float()
+def run(
+    Attention: Any, x: Tensor, w: dict[str, Tensor], config: ModelConfig, angles: Tensor,
+    seen: Tensor | None = None, cache: KVCache | None = None,
+) -> Any:  # fmt: skip
+    """An answer with those weights, called."""
+    module = fill(call(Attention, config, 0), w).to(x.dtype)
+
+    def forward(x: Any, cos: Any, sin: Any, *rest: Any) -> Any:
+        return functional_call(module, w, (x, cos, sin, *rest))
+
+    mask = None if seen is None else seen[:, None]
+    rest = () if mask is None and cache is None else (mask, cache)
+    return call(forward, x, angles.cos().float(), angles.sin().float(), *rest)
 
 
-def right(
-    x: Tensor, w: dict[str, Tensor], config: ModelConfig, seen: Tensor | None = None
-) -> Tensor:
-    return oracles.attention(x, w, config, oracles.angles(config, x.shape[1]), seen)
+def told(x: Tensor, w: Any, config: ModelConfig, *rest: Any) -> str:
+    words = f"x of the shape {tuple(x.shape)}, n_heads = {config.n_heads} and n_kv_heads = "
+    return f"{words}{config.n_kv_heads}" + " and a mask" * (len(rest) > 1)
 
 
-def case(
-    Attention: Any, config: ModelConfig, time: int = 5, example: str = "", size: float = 1.0
-) -> Case:
-    w, x = oracles.draw(oracles.attention_shapes(config)), size * torch.randn(2, time, config.dim)
-    got = call(made(Attention, config, w), x, *tables(config, time))
-    return Case(got, right(x, w, config).float(), example, AXES, atol=1e-5 * size)
+PLAIN, GROUPED = shape(4, 4), shape(4, 2)
+SHARED, ALL = (GROUPED, shape(4, 1), shape(6, 3)), torch.ones(2, 5, 5).bool()
+ATTENTION: dict[str, Any] = {"through": run, "axes": "batch time dim"}
+# Position 1 scores 0 and 1 / sqrt(2) in the first head, and 0 and 4 / sqrt(2) in the second.
+# So its weights are 0.3302 and 0.6698, and 0.0558 and 0.9442.
+SMALL = shape(2, 2, dim=4)
+EYES = dict.fromkeys(oracles.attention_shapes(SMALL), torch.eye(4))
+examples(
+    attention, "two positions and two heads, by hand",
+    (
+        (torch.tensor([[[1.0, 0, 1, 0], [0, 1, 0, 2]]]), EYES, SMALL, torch.zeros(2, 1)),
+        torch.tensor([[[1.0, 0, 1, 0], [0.3302, 0.6698, 0.0558, 1.8884]]]),
+        "x = [[[1, 0, 1, 0], [0, 1, 0, 2]]], wq = wk = wv = wo = torch.eye(4), all angles 0",
+    ), atol=1e-3, **ATTENTION,
+)  # fmt: skip
 
 
-@attention.probe("two positions and two heads, by hand")
-def by_hand(Attention: Any) -> Iterator[Case]:
-    config = ModelConfig.preset("tiny", dim=4, n_heads=2, n_kv_heads=2)
-    w = {name: torch.eye(4) for name in oracles.attention_shapes(config)}
-    x, still = torch.tensor([[[1.0, 0, 1, 0], [0, 1, 0, 2]]]), (torch.ones(2, 1), torch.zeros(2, 1))
-    # Position 1 scores 0 and 1 / sqrt(2) in the first head, and 0 and 4 / sqrt(2) in the second.
-    # So its shares are 0.3302 and 0.6698, and 0.0558 and 0.9442.
-    right = torch.tensor([[[1.0, 0, 1, 0], [0.3302, 0.6698, 0.0558, 1.8884]]])
-    example = "x = [[[1, 0, 1, 0], [0, 1, 0, 2]]], wq = wk = wv = wo = torch.eye(4), all angles 0"
-    yield Case(call(made(Attention, config, w), x, *still), right, example, AXES, atol=1e-3)
+def pytorchs(x: Tensor, w: dict[str, Tensor], config: ModelConfig, angles: Tensor) -> Tensor:
+    theirs = nn.MultiheadAttention(config.dim, config.n_heads, bias=False, batch_first=True)
+    inside = torch.cat([w[f"w{name}.weight"] for name in "qkv"])
+    theirs.load_state_dict({"in_proj_weight": inside, "out_proj.weight": w["wo.weight"]})
+    return theirs(x, x, x, attn_mask=torch.ones(5, 5).bool().triu(1), need_weights=False)[0]
 
 
-@attention.probe("without rotation it is PyTorch's MultiheadAttention")
-def pytorchs(Attention: Any) -> Iterator[Case]:
-    config = shape(4)
-    w, x = oracles.draw(oracles.attention_shapes(config)), torch.randn(2, 5, 16)
-    theirs = torch.nn.MultiheadAttention(16, 4, bias=False, batch_first=True)
-    with torch.no_grad():
-        theirs.in_proj_weight.copy_(torch.cat([w[f"w{x}.weight"] for x in "qkv"]))
-        theirs.out_proj.weight.copy_(w["wo.weight"])
-    hidden = torch.ones(5, 5, dtype=torch.bool).triu(1)
-    expected, _ = theirs(x, x, x, attn_mask=hidden, need_weights=False)
-    got = call(made(Attention, config, w), x, torch.ones(5, 2), torch.zeros(5, 2))
-    yield Case(got, expected, "4 heads and all angles 0", AXES)
-
-
-@attention.probe("queries and keys are turned by their positions")
-def turned(Attention: Any) -> Iterator[Case]:
-    yield case(Attention, shape(4), example="4 heads of 4 numbers")
-    yield case(Attention, shape(1, n_heads=1), example="1 head of 4 numbers")
-
-
-@attention.probe("neighbouring query heads share a key-value head")
-def shared(Attention: Any) -> Iterator[Case]:
-    yield case(Attention, shape(2), example="4 query heads and 2 key-value heads")
-    yield case(Attention, shape(1), example="4 query heads and 1 key-value head")
-    yield case(Attention, shape(3, 6), 3, "6 query heads and 3 key-value heads")
+agrees(
+    attention, "without rotation it is PyTorch's MultiheadAttention", pytorchs,
+    lambda: [(*given(PLAIN)[:3], torch.zeros(5, 2))], words="4 heads and all angles 0",
+    **ATTENTION,
+)  # fmt: skip
+all_agree(attention, oracles.attention, {
+    "queries and keys are turned by their positions": lambda: map(given, (PLAIN, shape(1, 1))),
+    "neighbouring query heads share a key-value head": lambda: map(given, SHARED),
+    "a mask says where to look": lambda: [
+        (*given(GROUPED), oracles.may_look(5, [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]]))
+    ],
+    "a mask is the whole rule, even where it shows the future": lambda: [(*given(GROUPED), ALL)],
+}, words=told, **ATTENTION)  # fmt: skip
 
 
 @attention.probe("no position sees the future")
 def future(Attention: Any) -> Iterator[Case]:
-    config = shape(2)
-    w, x = oracles.draw(oracles.attention_shapes(config)), torch.randn(1, 5, 16)
-    module, expected = made(Attention, config, w), right(x, w, config).float()
+    x, *rest = given(GROUPED)
+    right = oracles.attention(x, *rest).float()
     for t in (1, 2, 4):
-        changed = torch.cat((x[:, :t], 3 * torch.randn(1, 5 - t, 16)), dim=1)
-        got = call(module, changed, *tables(config, 5))
+        changed = torch.cat((x[:, :t], 3 * torch.randn(2, 5 - t, 16)), dim=1)
         example = f"other vectors from position {t} on, for the results before it"
-        whole = isinstance(got, Tensor) and got.shape == expected.shape
-        yield Case(got[:, :t] if whole else got, expected[:, :t], example, AXES)
+        yield Case(run(Attention, changed, *rest)[:, :t], right[:, :t], example, "batch time dim")
 
 
-@attention.probe("a mask says where to look")
-def masked(Attention: Any) -> Iterator[Case]:
-    config = shape(2)
-    w, x = oracles.draw(oracles.attention_shapes(config)), torch.randn(2, 5, 16)
-    seen = oracles.may_look(5, [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]])
-    got = call(made(Attention, config, w), x, *tables(config, 5), seen[:, None])
-    yield Case(got, right(x, w, config, seen).float(), "a mask of documents", AXES)
-
-
-@attention.probe("a mask is the whole rule, even where it shows the future")
-def everything(Attention: Any) -> Iterator[Case]:
-    config = shape(2)
-    w, x = oracles.draw(oracles.attention_shapes(config)), torch.randn(2, 3, 16)
-    seen = torch.ones(2, 3, 3).bool()
-    got = call(made(Attention, config, w), x, *tables(config, 3), seen[:, None])
-    yield Case(got, right(x, w, config, seen).float(), "a mask that is True everywhere", AXES)
-
-
-def in_pieces(
-    Attention: Any, cuts: list[int], documents: list[list[int]] | None = None
-) -> Iterator[Case]:
+def in_pieces(title: str, *cuts: list[int], documents: list[list[int]] | None = None) -> None:
     """Read some tokens piece by piece, with a cache; the results are those of the whole."""
-    config = shape(2, n_layers=3, max_seq_len=6)
-    w, x = oracles.draw(oracles.attention_shapes(config)), torch.randn(2, 6, 16)
-    seen = oracles.may_look(6, documents).expand(2, -1, -1) if documents else None
-    expected, cache = right(x, w, config, seen).float(), KVCache(config, batch_size=2)
-    module = made(Attention, config, w, 1)
-    for start, end in pairwise(cuts):
-        ids = [row[:end] for row in documents or ()]
-        mask = oracles.may_look(end - start, ids)[:, None] if ids else None
-        got = call(module, x[:, start:end], *tables(config, end - start, start), mask, cache)
-        sizes = [b - a for a, b in pairwise(cuts)]
-        example = f"6 tokens in pieces of {sizes} with a cache, for positions {start} to {end - 1}"
-        if documents == PADDED:
-            example += ", and a mask that hides the padding at the beginning of one of two texts"
-        yield Case(got, expected[:, start:end], example, AXES)
-        yield Case(cache.position, start, f"{example}, for the cache's position before advance")
-        cache.position = end
-    k = (x.double() @ w["wk.weight"].double().T).view(2, 6, 2, 4).transpose(1, 2)
-    k = oracles.rotate(k, oracles.angles(config, 6)).float()
-    example = "6 tokens read by the second of three layers, for the keys in the cache"
-    axes = "layers batch kv_heads keys head_dim"
-    nothing = torch.zeros_like(k)
-    yield Case(cache.keys, torch.stack((nothing, k, nothing)), example, axes)
+
+    @attention.probe(title)
+    def probe(Attention: Any) -> Iterator[Case]:
+        for ends in cuts:
+            x, w, config, angles = given(shape(4, 2, n_layers=3, max_seq_len=6), 6)
+            seen = oracles.may_look(6, documents) if documents else None
+            right, cache = oracles.attention(x, w, config, angles, seen), KVCache(config, 2)
+            example = f"pieces of {[b - a for a, b in pairwise(ends)]} with a cache"
+            example += f" and documents = {documents}" if documents else ""
+            module = call(Attention, config, 1)  # one for all pieces, in the second of three layers
+            for a, b in pairwise(ends):
+                rows = None if seen is None else seen[:, a:b, :b]
+                got = run(lambda *_, m=module: m, x[:, a:b], w, config, angles[a:b], rows, cache)
+                words = f"{example}, for positions {a} to {b - 1}"
+                yield Case(got, right[:, a:b].float(), words, "batch time dim")
+                yield Case(cache.position, a, f"{words}, for its position before advance")
+                cache.position = b
+            k = (x.double() @ w["wk.weight"].double().T).view(2, 6, 2, 4).transpose(1, 2)
+            k, nothing = oracles.rotate(k, angles).float(), torch.zeros(2, 2, 6, 4)
+            words = f"{example}, read by the second of three layers, for its keys"
+            axes = "layers batch kv_heads keys head_dim"
+            yield Case(cache.keys, torch.stack((nothing, k, nothing)), words, axes)
 
 
-@attention.probe("with a cache, token by token, it gives the same")
-def cached(Attention: Any) -> Iterator[Case]:
-    yield from in_pieces(Attention, [0, 1, 2, 3, 4, 5, 6])
-
-
-@attention.probe("with a cache, first the beginning and then the rest, it gives the same")
-def cached_after_start(Attention: Any) -> Iterator[Case]:
-    yield from in_pieces(Attention, [0, 4, 5, 6])
-
-
-@attention.probe("with a cache, in pieces of any size and with masks, it gives the same")
-def cached_pieces(Attention: Any) -> Iterator[Case]:
-    for cuts in ([0, 1, 6], [0, 3, 6], [0, 2, 5, 6]):
-        yield from in_pieces(Attention, cuts, [[0] * 6])
-    yield from in_pieces(Attention, [0, 3, 4, 5, 6], PADDED)
-
-
-@attention.probe("without a mask, later pieces are causal too")
-def causal_pieces(Attention: Any) -> Iterator[Case]:
-    for cuts in ([0, 3, 6], [0, 2, 5, 6]):
-        yield from in_pieces(Attention, cuts)
-
-
-@attention.probe("large scores do not overflow")
-def large(Attention: Any) -> Iterator[Case]:
-    yield case(Attention, shape(2), 4, "x twelve times as large", 12.0)
-
-
-@attention.probe("bfloat16 goes in and comes out")
-def half(Attention: Any) -> Iterator[Case]:
-    config = shape(2)
-    w, x = oracles.draw(oracles.attention_shapes(config)), torch.randn(2, 5, 16).bfloat16()
-    got = call(made(Attention, config, w).bfloat16(), x, *tables(config, 5))
-    expected = right(x, {name: t.bfloat16() for name, t in w.items()}, config).bfloat16()
-    yield Case(got, expected, "x and weights in bfloat16", AXES, 0.1, 0.1)
-
-
-@attention.probe("the gradients of x and of the weights are right")
-def gradients(Attention: Any) -> Iterator[Case]:
-    config = shape(2)
-    w = oracles.draw(oracles.attention_shapes(config), requires_grad=True)
-    x, target = torch.randn(1, 4, 16, requires_grad=True), torch.randn(1, 4, 16)
-    module = made(Attention, config, w)
-    (call(module, x, *tables(config, 4)) * target).sum().backward()
-    loss = (right(x, w, config) * target).sum()
-    expected = torch.autograd.grad(loss, [x, *w.values()])
-    given = {"x": x, **dict(module.named_parameters())}
-    for name, grad in zip(["x", *w], expected, strict=True):
-        yield Case(given[name].grad, grad, f"a random x, for the gradient of {name}")
+in_pieces("with a cache, token by token, it gives the same", [0, 1, 2, 3, 4, 5, 6])
+in_pieces("with a cache, first the beginning and then the rest, it gives the same", [0, 4, 5, 6])
+in_pieces(
+    "with a cache, in pieces of any size and with masks, it gives the same",
+    [0, 1, 6], [0, 3, 4, 5, 6], documents=[[0] * 6, [-1, -1, 0, 0, 0, 0]],
+)  # fmt: skip
+in_pieces("without a mask, later pieces are causal too", [0, 3, 6], [0, 2, 5, 6])
+agrees(
+    attention, "large scores do not overflow", oracles.attention,
+    lambda: [given(GROUPED, 4, 12.0)], words="x twelve times as large", atol=1e-4, **ATTENTION,
+)  # fmt: skip
+agrees(
+    attention, "bfloat16 goes in and comes out", oracles.attention,
+    lambda: [given(GROUPED, dtype=torch.bfloat16)], words="x and weights in bfloat16",
+    rtol=0.1, atol=0.1, **ATTENTION,
+)  # fmt: skip
+REST = GROUPED, oracles.angles(GROUPED, 4)
+gradients(
+    attention, "the gradients of x and of the weights are right",
+    lambda x, w: oracles.attention(x, w, *REST), lambda: given(GROUPED, 4)[:2],
+    through=lambda Attention, x, w: run(Attention, x, w, *REST),
+)  # fmt: skip

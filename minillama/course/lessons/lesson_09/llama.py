@@ -1,10 +1,12 @@
 """The check of Llama, against the whole model in float64, text by text."""
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from minillama.cache import KVCache
@@ -13,11 +15,11 @@ from minillama.course.checking import oracles
 from minillama.course.checking.answer import Case, call, fill, refusal
 from minillama.course.checking.check import Check
 from minillama.course.checking.spies import Elsewhere, tensors
-from minillama.course.complaint import Known
 
 llama = Check("Llama", "model")
 
 AXES = "batch time vocab_size"
+NAMES = ("tok_embeddings", "layers", "norm", "output")
 
 
 def shape(**fields: Any) -> ModelConfig:
@@ -28,22 +30,14 @@ def shape(**fields: Any) -> ModelConfig:
     return ModelConfig.preset("tiny", **(small | fields))
 
 
-def made(Llama: Any, config: ModelConfig) -> tuple[Any, dict[str, Tensor]]:
-    """A model with random weights, and the weights."""
-    w = oracles.draw(oracles.llama_shapes(config))
-    return fill(call(Llama, config), w), w
-
-
-def moved(model: Any, method: str, *args: Any) -> Any:
-    """What the model's `float`, say, gives back, which is what its `_apply` does."""
-    (got,) = call(lambda: (getattr(model, method)(*args),))
-    if got is None:
-        raise Known("apply-returns-nothing")
-    return got
-
-
-def words(config: ModelConfig, time: int) -> Tensor:
-    return torch.randint(config.vocab_size, (2, time))
+def made(
+    Llama: Any, time: int, documents: list[list[int]] | None = None, **fields: Any
+) -> tuple[Any, dict[str, Tensor], Tensor, Tensor]:
+    """A model with random weights, the weights, two texts, and their logits in float64."""
+    config = shape(**fields)
+    w = oracles.draw(oracles.llama_shapes(config), requires_grad=True)
+    model, tokens = fill(call(Llama, config), w), torch.randint(config.vocab_size, (2, time))
+    return model, w, tokens, oracles.llama(tokens, w, config, documents)
 
 
 @llama.probe("one token and blocks that add nothing, by hand")
@@ -55,129 +49,167 @@ def by_hand(Llama: Any) -> Iterator[Case]:
     w["output.weight"] = torch.tensor([[1.0, 0.0], [0.0, 10.0]])
     got = call(fill(call(Llama, config), w), torch.tensor([[0]]))
     # The root mean square of 3 and 4 is 3.5355.
-    example = (
-        "tokens = [[0]], whose embedding is [3, 4], all matrices of the block 0, "
-        "and output.weight = [[1, 0], [0, 10]]"
-    )
+    example = "an embedding of [3, 4], blocks of 0 and output.weight = [[1, 0], [0, 10]]"
     yield Case(got, torch.tensor([[[0.8485, 11.314]]]), example, AXES, rtol=1e-3)
 
 
-@llama.probe("whole texts give the right logits")
+@llama.probe("whole texts give the right logits, with a tied output too")
 def whole(Llama: Any) -> Iterator[Case]:
-    for n_layers, n_kv_heads in ((1, 2), (3, 1)):
-        config = shape(n_layers=n_layers, n_kv_heads=n_kv_heads)
-        (model, w), tokens = made(Llama, config), words(config, 6)
-        right = oracles.llama(tokens, w, config).float()
-        example = f"{n_layers} layers, 2 heads and {n_kv_heads} key-value heads"
-        yield Case(call(model, tokens), right, example, AXES, atol=1e-4)
-        if n_layers == 1:
-            yield from elsewhere(model, [tokens[:, :2]])
-
-
-def elsewhere(model: Any, pieces: list[Tensor], cached: bool = False) -> Iterator[Case]:
-    """With weights and tokens taken for ones on a GPU, which nothing on the CPU may meet there."""
-    before = held(model)
-    with Elsewhere(*model.parameters(), *pieces) as mode:
-        mode.leave(*before)
-        # As `.cuda()` does: what it is given comes back as a tensor that is there.
-        moved(model, "_apply", lambda tensor: tensor.to(tensor.device, copy=True))
-        cache = KVCache(shape(), batch_size=2, device=pieces[0].device) if cached else None
-        for piece in pieces:
-            call(model, piece, cache)
-    example = "weights and tokens on a GPU, for whether they meet something on the CPU"
-    yield Case(mode.mixed, False, example + " (with a cache)" * cached)
-    left = any(now is then for now in held(model) for then in before)
-    yield Case(mode.mixed and left, False, f"{example}, a tensor that was not moved with them")
-
-
-def held(model: Any) -> list[Tensor]:
-    """The tensors that a model keeps beside its parameters."""
-    plain = (tensor for module in model.modules() for tensor in tensors([*vars(module).values()]))
-    return [*model.buffers(), *(t for t in plain if not isinstance(t, nn.Parameter))]
+    for n_layers, n_kv_heads, tie in ((1, 2, False), (3, 1, False), (2, 1, True)):
+        fields: dict[str, Any] = dict(n_layers=n_layers, n_kv_heads=n_kv_heads, tie_embeddings=tie)
+        model, _, tokens, right = made(Llama, 6, **fields)
+        example = f"2 heads, {', '.join(f'{name} = {value}' for name, value in fields.items())}"
+        yield Case(call(model, tokens), right.float(), example, AXES, atol=1e-4)
 
 
 @llama.probe("no position sees the future")
 def future(Llama: Any) -> Iterator[Case]:
-    config = shape()
-    (model, w), tokens = made(Llama, config), words(config, 6)
-    right = oracles.llama(tokens, w, config).float()
+    model, _, tokens, right = made(Llama, 6)
     for t in (1, 3, 5):
         changed = torch.cat((tokens[:, :t], (tokens[:, t:] + 1) % 11), dim=1)
-        got = call(model, changed)
         example = f"other tokens from position {t} on, for the logits before it"
-        complete = isinstance(got, Tensor) and got.shape == right.shape
-        yield Case(got[:, :t] if complete else got, right[:, :t], example, AXES, atol=1e-4)
+        yield Case(call(model, changed)[:, :t], right[:, :t].float(), example, AXES, atol=1e-4)
 
 
-@llama.probe("a tied output is the embedding")
-def tied(Llama: Any) -> Iterator[Case]:
-    config = shape(tie_embeddings=True)
-    (model, w), tokens = made(Llama, config), words(config, 5)
-    right = oracles.llama(tokens, w, config).float()
-    yield Case(call(model, tokens), right, "tie_embeddings = True", AXES, atol=1e-4)
-
-
-def in_pieces(model: Any, tokens: Tensor, right: Tensor, cuts: list[int]) -> Iterator[Case]:
+def in_pieces(Llama: Any, cuts: list[int]) -> Iterator[Case]:
     """Read some tokens piece by piece, with a cache; the logits are those of the whole."""
-    cache = KVCache(shape(), batch_size=2)
+    (model, _, tokens, right), cache = made(Llama, cuts[-1]), KVCache(shape(), batch_size=2)
     sizes = [b - a for a, b in pairwise(cuts)]
     for start, end in pairwise(cuts):
         example = f"pieces of {sizes} tokens with a cache, for positions {start} to {end - 1}"
         got = call(model, tokens[:, start:end], cache)
         kept = bool(cache.keys.any())
         yield Case(kept, True, f"{example}, for whether anything is written into the cache")
-        yield Case(got, right[:, start:end], example, AXES, atol=1e-4)
+        yield Case(got, right[:, start:end].float(), example, AXES, atol=1e-4)
         yield Case(cache.position, end, f"{example}, for the cache's position afterwards")
 
 
 @llama.probe("with a cache, token by token, it gives the same")
 def cached(Llama: Any) -> Iterator[Case]:
-    config = shape()
-    (model, w), tokens = made(Llama, config), words(config, 4)
-    right = oracles.llama(tokens, w, config).float()
-    yield from in_pieces(model, tokens, right, [0, 1, 2, 3, 4])
+    yield from in_pieces(Llama, [0, 1, 2, 3, 4])
 
 
 @llama.probe("with a cache, in two pieces of any size, it gives the same")
 def two_pieces(Llama: Any) -> Iterator[Case]:
-    config = shape()
-    (model, w), tokens = made(Llama, config), words(config, 6)
-    right = oracles.llama(tokens, w, config).float()
-    for cut in (1, 3, 5):
-        yield from in_pieces(model, tokens, right, [0, cut, 6])
-    yield from in_pieces(model, tokens, right, [0, 2, 3, 6])
-    yield from elsewhere(model, [tokens[:, :2], tokens[:, 2:4]], cached=True)
+    for cuts in ([0, 1, 6], [0, 3, 6], [0, 5, 6], [0, 2, 3, 6]):
+        yield from in_pieces(Llama, cuts)
+
+
+@llama.probe("weights and tokens on a GPU meet nothing on the CPU")
+def elsewhere(Llama: Any) -> Iterator[Case]:
+    masks = [oracles.may_look(2, [[0] * keys] * 2)[:, None] for keys in (2, 4)]
+    for met, left, given in (
+        ("a table made on the CPU", False, masks),
+        ("a tensor of the model that was not moved with them", True, masks),
+        ("a mask made on the CPU", True, [None, None]),
+    ):
+        model, _, tokens, _ = made(Llama, 4)
+        beside = [x for m in model.modules() for x in tensors([*vars(m).values()])]
+        kept = [x for x in (*model.buffers(), *beside) if not isinstance(x, nn.Parameter)]
+        pieces = tokens.split(2, dim=1)
+        with Elsewhere(*model.parameters(), *pieces, *masks) as mode:
+            mode.leave(*(kept if left else []))
+            # As `.cuda()` does: what it is given comes back as a tensor that is there.
+            call(model._apply, lambda tensor: tensor.to(tensor.device, copy=True))
+            call(model, pieces[0], None, given[0])
+            cache = KVCache(shape(), batch_size=2, device=tokens.device)
+            for piece, mask in zip(pieces, given, strict=True):
+                call(model, piece, cache, mask)
+        yield Case(mode.mixed, False, f"weights and tokens on a GPU, for whether they meet {met}")
 
 
 @llama.probe("as many tokens as max_seq_len fit")
 def full(Llama: Any) -> Iterator[Case]:
-    config = shape()
-    (model, w), tokens = made(Llama, config), words(config, 8)
-    right = oracles.llama(tokens, w, config).float()
-    example = "8 tokens and max_seq_len = 8"
-    yield Case(call(model, tokens), right, example, AXES, atol=1e-4)
-    example = "9 tokens and max_seq_len = 8"
-    yield Case(refusal(model, words(config, 9)), "a ValueError", example)
+    model, _, tokens, right = made(Llama, 8)
+    yield Case(call(model, tokens), right.float(), "8 tokens, all that fit", AXES, atol=1e-4)
+    how = refusal(model, torch.zeros(2, 9, dtype=torch.long))
+    yield Case(how, "a ValueError", "9 tokens and max_seq_len = 8")
 
 
-@llama.probe("documents packed in a row do not see one another")
+@llama.probe("a mask hides texts that are packed in one row from one another")
 def packed(Llama: Any) -> Iterator[Case]:
-    config = shape()
-    (model, w), tokens = made(Llama, config), words(config, 6)
     for documents in ([[0, 0, 1, 1, 1, 2], [5, 5, 5, 5, 5, 5]], [[-1, -1, 0, 0, 0, 0], [0, 3] * 3]):
-        got = call(model, tokens, documents=torch.tensor(documents))
-        right = oracles.llama(tokens, w, config, documents).float()
-        yield Case(got, right, f"documents = {documents}", AXES, atol=1e-4)
+        model, _, tokens, right = made(Llama, 6, documents)
+        got = call(model, tokens, mask=oracles.may_look(6, documents)[:, None])
+        example = f"a mask for texts of which each token's number is {documents}"
+        yield Case(got, right.float(), example, AXES, atol=1e-4)
 
 
-@llama.probe("padding on the left stays unseen as the text goes on in a cache")
+@llama.probe("a mask hides padding on the left as the text goes on in a cache")
 def padded(Llama: Any) -> Iterator[Case]:
-    config = shape()
-    (model, w), tokens = made(Llama, config), words(config, 6)
-    documents, cache = [[0] * 6, [-1, -1, 0, 0, 0, 0]], KVCache(config, batch_size=2)
-    right = oracles.llama(tokens, w, config, documents).float()
-    start = torch.tensor(documents)
-    for at, end, given in ((0, 3, start[:, :3]), (3, 4, start[:, 3:4]), (4, 5, None), (5, 6, None)):
-        got = call(model, tokens[:, at:end], cache, given)
-        example = f"a prompt of which one has 2 tokens of padding, for positions {at} to {end - 1}"
-        yield Case(got, right[:, at:end], example, AXES, atol=1e-4)
+    documents, cache = [[0] * 6, [-1, -1, 0, 0, 0, 0]], KVCache(shape(), batch_size=2)
+    model, _, tokens, right = made(Llama, 6, documents)
+    for start, end in pairwise((0, 3, 4, 5, 6)):
+        mask = oracles.may_look(end - start, [row[:end] for row in documents])[:, None]
+        got = call(model, tokens[:, start:end], cache, mask)
+        example = f"a text with 2 tokens of padding before it, for positions {start} to {end - 1}"
+        yield Case(got, right[:, start:end].float(), example, AXES, atol=1e-4)
+
+
+@llama.probe("the gradients of the weights are right")
+def gradients(Llama: Any) -> Iterator[Case]:
+    for tie in (False, True):
+        model, w, tokens, right = made(Llama, 4, tie_embeddings=tie)
+        target = torch.randn(2, 4, 11)
+        (call(model, tokens) * target).sum().backward()
+        grads = torch.autograd.grad((right * target).sum(), list(w.values()))
+        expected = dict(zip(w, grads, strict=True))
+        for name, parameter in model.named_parameters():
+            example = f"tie_embeddings = {tie}, for the gradient of {name}"
+            yield Case(parameter.grad, expected[name], example, rtol=1e-3, atol=1e-3)
+
+
+@llama.probe("in bfloat16 and back its positions are as exact as before")
+def half(Llama: Any) -> Iterator[Case]:
+    model, w, tokens, right = made(Llama, 6)
+    model, given = call(model.bfloat16), list[Tensor]()
+    model.layers[0].register_forward_pre_hook(
+        lambda _, args, kwargs: given.extend(tensors([*args, *kwargs.values()])), with_kwargs=True
+    )
+    yield Case(call(model, tokens), right.bfloat16(), "weights in bfloat16", AXES, 0.2, 0.5)
+    rounded = any(t.ndim == 2 and t.dtype == torch.bfloat16 for t in given)
+    example = "weights in bfloat16, for whether the blocks get cos and sin in bfloat16 too"
+    yield Case(rounded, False, example)
+    model = fill(call(model.float), w)
+    example = "weights in bfloat16, back in float32, and put in again"
+    yield Case(call(model, tokens), right.float(), example, AXES, atol=1e-4)
+
+
+@llama.probe("what is saved are the weights, and the rest of the package finds all parts by name")
+def named(Llama: Any) -> Iterator[Case]:
+    for tie in (False, True):
+        config = shape(tie_embeddings=tie)
+        model, given = call(Llama, config), f"tie_embeddings = {tie}, for"
+        names, right = call(model.state_dict).keys(), oracles.llama_shapes(config).keys()
+        more = sorted(names - right - {"output.weight"})
+        yield Case(more, [], f"{given} what is saved beside the weights")
+        yield Case(sorted(right - names), [], f"{given} the weights that are not saved")
+        example = f"{given} whether model.config is the config that it was made with"
+        yield Case(getattr(model, "config", None) == config, True, example)
+        missing = " and no ".join(name for name in NAMES if not hasattr(model, name))
+        example = f"{given} whether the package misses a part by its name"
+        example += f" (it has no {missing})" * bool(missing)
+        yield Case(bool(missing), False, example)
+
+
+@llama.probe("a new model's weights are drawn as init_weights says")
+def drawn(Llama: Any) -> Iterator[Case]:
+    model = call(Llama, shape(dim=64, hidden_dim=64, vocab_size=256, tie_embeddings=True))
+    weights = dict(model.named_parameters())
+    # A block's wo gets less by 2, the root of twice 2 layers.
+    for name, std in (("tok_embeddings.weight", 0.02), ("layers.0.attention.wo.weight", 0.01)):
+        example = f"a new model of 2 layers, for the standard deviation of {name}"
+        yield Case(weights[name].std(), std, example, rtol=0.15)
+    logits = call(model, torch.randint(256, (2, 8)))
+    loss = F.cross_entropy(logits.flatten(0, 1), torch.randint(256, (16,))).item()
+    example = f"a new model of 256 tokens, whose loss is {loss:.2f}, for whether that is ln(256)"
+    yield Case(abs(loss - math.log(256)) < 0.1, True, example)
+
+
+@llama.probe("n_parameters counts every number once")
+def counted(Llama: Any) -> Iterator[Case]:
+    for tie in (True, False):
+        config = shape(tie_embeddings=tie)
+        right = sum(math.prod(shape) for shape in oracles.llama_shapes(config).values())
+        got = call(getattr, call(Llama, config), "n_parameters")
+        yield Case(got, right, f"tie_embeddings = {tie}, for n_parameters")

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from minillama.config import Sampling
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.compare import show
 from minillama.course.checking.probes import all_agree, given
 from minillama.course.complaint import Known
-from minillama.transforms import Sampling
 
 INF = math.inf
 Logits = Sequence[float]
