@@ -52,10 +52,17 @@ def angles(config: ModelConfig, time: int, start: int = 0) -> Float[Tensor, "tim
 def rotate(
     x: Float[Tensor, "*batch time head_dim"], angles: Float[Tensor, "time half"]
 ) -> Float[Tensor, "*batch time head_dim"]:
-    """Pairs (i, i + half) as complex numbers, times a number of length 1 at that angle."""
-    first, second = x.double().chunk(2, dim=-1)
-    angles = angles.double()
-    turned = torch.complex(first, second) * torch.polar(torch.ones_like(angles), angles)
+    """Every pair of numbers, rotated by its angle."""
+    return rotated(x, angles.double().cos(), angles.double().sin())
+
+
+def rotated(
+    x: Float[Tensor, "*batch time head_dim"],
+    cos: Float[Tensor, "time half"],
+    sin: Float[Tensor, "time half"],
+) -> Float[Tensor, "*batch time head_dim"]:
+    """Pairs (i, i + half) as complex numbers, times cos + i sin."""
+    turned = torch.complex(*x.double().chunk(2, dim=-1)) * torch.complex(cos.double(), sin.double())
     return torch.cat((turned.real, turned.imag), dim=-1)
 
 

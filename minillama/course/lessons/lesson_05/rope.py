@@ -93,19 +93,13 @@ TURN = torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])
 X = torch.tensor([[[[1.0, 2.0, 3.0, 4.0]]]])
 
 
-def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Pairs (i, i + half) as complex numbers, times cos + i sin."""
-    turned = torch.complex(*x.double().chunk(2, dim=-1)) * torch.complex(cos, sin)
-    return torch.cat((turned.real, turned.imag), dim=-1)
-
-
 def turning(*shape: int) -> tuple[Tensor, Tensor, Tensor]:
     """A random x, and tables of no config: any row may be any angle."""
     angles = 3 * torch.randn(shape[-2], shape[-1] // 2)
     return torch.randn(shape), angles.cos(), angles.sin()
 
 
-all_agree(apply_rope, rotated, {
+all_agree(apply_rope, oracles.rotated, {
     # The pairs are (1, 3) and (2, 4): the first turns to (-3, 1), the second stays.
     "a quarter turn of one pair, by hand": [(X, *TURN)],
     "position 0 is left alone": [(X, torch.ones(1, 2), torch.zeros(1, 2))],
@@ -129,13 +123,13 @@ def relative(apply_rope: Any) -> Iterator[Case]:
 # cos 0.785 - sin 0.785 is 0.000563, and in bfloat16 both are 0.7070 or so.
 CLOSE = torch.tensor([[0.785], [0.786], [1.0]])
 agrees(
-    apply_rope, "bfloat16 goes in and comes out", rotated, lambda: [
+    apply_rope, "bfloat16 goes in and comes out", oracles.rotated, lambda: [
         (x.bfloat16(), CLOSE.cos(), CLOSE.sin())
         for x in (torch.ones(1, 1, 3, 2), torch.randn(2, 4, 3, 2))
     ], rtol=0.008,
 )  # fmt: skip
 ANGLES = torch.arange(20.0).view(5, 4)
 gradients(
-    apply_rope, "the gradient is right", lambda x: rotated(x, ANGLES.cos(), ANGLES.sin()),
+    apply_rope, "the gradient is right", lambda x: oracles.rotated(x, ANGLES.cos(), ANGLES.sin()),
     lambda: (torch.randn(1, 2, 5, 8),), through=lambda f, x: call(f, x, ANGLES.cos(), ANGLES.sin()),
 )  # fmt: skip

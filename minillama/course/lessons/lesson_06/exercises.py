@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from minillama.config import ModelConfig
+from minillama.course.checking import oracles
 from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
 from minillama.course.checking.probes import all_agree, examples
 from minillama.course.complaint import Known
-from minillama.course.lessons.lesson_05.rope import rotated
 
 MODULE = "course.lessons.lesson_06.solutions"
 SIZES = ((3, 2, 4), (4, 3, 2), (2, 1, 4), (5, 4, 1))  # positions, heads and numbers of each
@@ -80,7 +80,7 @@ def of_length(answer: Any, key: Tensor, *args: Any) -> Any:
 
 def behind(key: Tensor, back: int, cos: Tensor, sin: Tensor) -> Tensor:
     """Turned back by as much as RoPE turns a query more than a key that many tokens earlier."""
-    return rotated(key[None], cos[back][None], -sin[back][None])[0].float()
+    return oracles.rotated(key[None], cos[back][None], -sin[back][None])[0].float()
 
 
 ANGLES = torch.arange(16.0)[:, None] * torch.tensor([1.0, 0.3, 0.05])
