@@ -13,7 +13,8 @@ TWICE = {(A, A): 256, (256, 256): 257}
 bits_per_byte = Check("bits_per_byte", MODULE)
 all_examples(bits_per_byte, {
     "one bit for a byte, by hand": [
-        ((0.6931472, 4, "tomatoes"), 0.5, "ln 2 = 0.6931 nats for each of 4 tokens, 'tomatoes'"),
+        ((0.6931472, 4, "tomatoes"), 0.5,
+         "ln 2 = 0.6931 nats for each of 4 tokens, which are 8 letters"),
     ],
     "it is per byte, also where a character has three": [
         ((2.0, 3, "红苹果"), 0.961797, "2 nats for each of 3 tokens, which are the text 红苹果"),

@@ -45,7 +45,7 @@ agrees(
     rms_norm, "half precision goes in and comes out, and float32 lies between", formula,
     lambda: [(X.half() * 100, ONES, 1e-5),
              (randn(4, 64).bfloat16(), {"weight": rand(64).bfloat16()}, 1e-5)],
-    words=lambda x, w, eps: f"x of {x.dtype}, first {x[0, 0]:g}",
+    words=lambda x, w, eps: f"x in {x.dtype}, beginning with {x[0, 0]:g}",
     rtol=0.02, atol=0.01, **NORM)  # fmt: skip
 examples(
     rms_norm, "the result is rounded before the weight is applied, as in published checkpoints",

@@ -67,12 +67,6 @@ agrees(
     block, "no position sees the future", lambda x, w: right(x[:, :3], w), lambda: [drawn(1, 5)],
     words="5 positions, for what the first 3 alone would be", axes=AXES,
     through=lambda Block, x, w: result(Block, x, w)[:, :3])  # fmt: skip
-agrees(
-    block, "bfloat16 goes in and comes out", right, lambda: [drawn(2, 5, dtype=torch.bfloat16)],
-    through=result, axes=AXES, rtol=0.1, atol=0.15)  # fmt: skip
-gradients(
-    block, "the gradients of x and of the weights are right", right, lambda: drawn(1, 4),
-    through=result, atol=1e-4)  # fmt: skip
 
 
 @block.probe("the cache reaches attention, and its layer's place in it")
@@ -90,6 +84,13 @@ def cached(Block: Any) -> Iterator[Case]:
         used = [bool(layer.any()) for layer in cache.keys]
         yield Case(used, [False, True, False], "the second of three layers, for which are in use")
 
+
+agrees(
+    block, "bfloat16 goes in and comes out", right, lambda: [drawn(2, 5, dtype=torch.bfloat16)],
+    through=result, axes=AXES, rtol=0.1, atol=0.15)  # fmt: skip
+gradients(
+    block, "the gradients of x and of the weights are right", right, lambda: drawn(1, 4),
+    through=result, atol=1e-4)  # fmt: skip
 
 # Counted from the published checkpoints.
 PUBLISHED = {
