@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
-from minillama.course.checking.answer import Case, call
+from minillama.course.checking.answer import Case, call, fill
 from minillama.course.checking.check import Check
 from minillama.course.checking.compare import show
 from minillama.course.checking.spies import Elsewhere, tensors
@@ -49,13 +50,15 @@ def agrees(check: Check, title: str, oracle: Answer, inputs: Inputs, **how: Any)
     def probe(answer: Answer) -> Iterator[Case]:
         for args in inputs() if callable(inputs) else map(copied, inputs):
             right, first = oracle(*args), args[0]
-            if (
-                isinstance(right, Tensor)
-                and isinstance(first, Tensor)
-                and first.is_floating_point()
-            ):
-                right = right.to(first.dtype) if right.is_floating_point() else right
+            if all(isinstance(x, Tensor) and x.is_floating_point() for x in (right, first)):
+                right = right.to(first.dtype)
             yield Case(through(answer, *args), right, told(check, tell, args), **how)
+
+
+def all_examples(check: Check, probes: Mapping[str, Iterable[Any]], **how: Any) -> None:
+    """Several probes of calls worked out by hand: their titles and calls."""
+    for title, calls in probes.items():
+        examples(check, title, *calls, **how)
 
 
 def all_agree(check: Check, oracle: Answer, probes: Mapping[str, Inputs], **how: Any) -> None:
@@ -79,8 +82,7 @@ def gradients(
         named = dict(zip(parameters(check), args, strict=False))
         for weights in [value for value in args if isinstance(value, dict)]:
             named |= weights
-        floats = {name for name, x in named.items() if torch.is_tensor(x) and x.is_floating_point()}
-        learned = {name: named[name] for name in named if name in floats}
+        learned = {n: x for n, x in named.items() if torch.is_tensor(x) and x.is_floating_point()}
         for x in learned.values():
             x.requires_grad_()
         right = oracle(*args)
@@ -112,16 +114,32 @@ def on_device(
         yield from ()
 
 
+def modules(made_with: Callable[..., Args], also: Answer = lambda x, *more: ()) -> Answer:
+    """Calls an answer that is a class of modules on (x, weights by name, *more).
+
+    It is made with `made_with(weights, *more)`, and called with x and `also(x, *more)`.
+    """
+
+    def through(answer: Answer, x: Tensor, weights: Mapping[str, Tensor], *more: Any) -> Any:
+        weights = {name: weight.to(x.dtype) for name, weight in weights.items()}
+        module = fill(call(answer, *made_with(weights, *more)), weights).to(x.dtype)
+
+        def forward(x: Tensor, *rest: Any) -> Any:  # with gradients by the weights that were given
+            return functional_call(module, weights, (x, *rest))
+
+        return call(forward, x, *also(x, *more))
+
+    return through
+
+
 def told(check: Check, words: str | Callable[..., str] | None, args: Args) -> str:
     """What is said of a call."""
-    if words is None:
-        return given(check, args)
-    return words if isinstance(words, str) else words(*args)
+    return words(*args) if callable(words) else words or given(check, args)
 
 
 def copied(args: Args) -> Args:
-    """Arguments with copies of tensors and lists: an answer may write into what it is given."""
-    return tuple(deepcopy(x) if isinstance(x, Tensor | list) else x for x in args)
+    """Arguments with copies of what an answer may write into: tensors, lists and dicts."""
+    return tuple(deepcopy(x) if isinstance(x, Tensor | list | dict) else x for x in args)
 
 
 def given(check: Check, args: Args) -> str:

@@ -1,89 +1,113 @@
-"""The check of RMSNorm, against the formula in float64."""
+"""The checks of lesson 07: RMSNorm against the formula in float64, and the exercises."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, ones, rand, randn, tensor
 
-from minillama.course.checking.answer import Case, call, fill
+from minillama.course.checking import oracles
+from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
+from minillama.course.checking.probes import agrees, all_agree, examples, gradients, modules
+
+MODULE = "course.lessons.lesson_07.solutions"
 
 rms_norm = Check("RMSNorm", "norm")
+NORM: dict[str, Any] = {"through": modules(lambda w, eps: (len(w["weight"]), eps))}
+# The squares of 3 and 4 have the mean 12.5, whose root is 3.5355.
+X, UNIT = tensor([[3.0, 4.0]]), tensor([[0.8485, 1.1314]])
+ONES, STEEP = {"weight": ones(2)}, {"weight": tensor([1.0, 10.0])}
+SMALL = tensor([[0.0, 0.0], [0.03, 0.04], [1.0, 1.0]])
+# 3 and 4 over 3.5355 are 0.8477 and 1.1328 in bfloat16, and times 1.09375, rounded, these.
+HALF = X.bfloat16(), {"weight": ones(2) * 1.09375}, 1e-6
+ROUNDED = tensor([[0.92578125, 1.2421875]]).bfloat16()
 
 
-def formula(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Zhang and Sennrich's equation 4, in float64."""
-    x = x.double()
-    return x / (x.pow(2).sum(-1, keepdim=True) / x.shape[-1] + eps) ** 0.5 * weight.double()
+def formula(x: Tensor, w: dict[str, Tensor], eps: float) -> Tensor:
+    return oracles.rms_norm(x, w["weight"], eps)
 
 
-def norm(RMSNorm: Any, weight: Tensor, eps: float) -> Any:
-    return fill(call(RMSNorm, len(weight), eps), {"weight": weight})
+examples(
+    rms_norm, "one vector, by hand", ((X, ONES, 1e-6), UNIT),
+    ((X, STEEP, 1e-6), UNIT * STEEP["weight"], "x = [[3, 4]] and weight = [1, 10]"),
+    rtol=1e-3, **NORM)  # fmt: skip
+examples(
+    rms_norm, "its weights are 1 at the start", ((X,), UNIT, "a new norm and x = [[3, 4]]"),
+    through=lambda RMSNorm, x: call(call(RMSNorm, 2, 1e-6), x), rtol=1e-3)  # fmt: skip
+agrees(
+    rms_norm, "every position is normalised by itself", formula, axes="batch time dim",
+    inputs=lambda: [(randn(2, 3, 8) * 10 + 0.5, {"weight": rand(8)}, 1e-5)], **NORM)  # fmt: skip
+agrees(
+    rms_norm, "eps keeps small vectors small, and zeros zero", formula, [(SMALL, ONES, 0.01)],
+    words="x = [[0, 0], [0.03, 0.04], [1, 1]] and eps = 0.01", **NORM)  # fmt: skip
+agrees(
+    rms_norm, "half precision goes in and comes out, and float32 lies between", formula,
+    lambda: [(X.half() * 100, ONES, 1e-5),
+             (randn(4, 64).bfloat16(), {"weight": rand(64).bfloat16()}, 1e-5)],
+    words=lambda x, w, eps: f"x in {x.dtype}, beginning with {x[0, 0]:g}",
+    rtol=0.02, atol=0.01, **NORM)  # fmt: skip
+examples(
+    rms_norm, "the result is rounded before the weight is applied, as in published checkpoints",
+    (HALF, ROUNDED, "x = [[3, 4]] in bfloat16 and weight = [1.09375, 1.09375]"),
+    atol=0.0, **NORM)  # fmt: skip
+gradients(
+    rms_norm, "the gradients of x and of the weight are right", formula,
+    lambda: (randn(3, 8), {"weight": rand(8)}, 1e-5), **NORM)  # fmt: skip
+
+layer_norm = Check("layer_norm", MODULE)
+examples(  # The mean is 3; of what is left, -2, 0 and 2, the mean square is 8/3, its root 1.633.
+    layer_norm, "one vector, by hand",
+    ((tensor([[1.0, 3.0, 5.0]]), 1e-6), tensor([[-1.2247, 0.0, 1.2247]])))  # fmt: skip
+all_agree(layer_norm, lambda x, eps: F.layer_norm(x, x.shape[-1:], eps=eps), {
+    "the same as PyTorch's, for a batch of vectors far from zero":
+        lambda: [(3 * randn(2, 3, 6) + tensor([5.0, -2.0, 1.0])[:, None], 1e-5)],
+    "eps keeps small vectors small": [(tensor([[0.03, 0.04, 0.05], [7.0, 7.0, 7.0]]), 0.01)],
+})  # fmt: skip
+
+fold_norm = Check("fold_norm", MODULE)
+FOLDED = tensor([[10.0, 200.0], [30.0, 400.0]])
+examples(
+    fold_norm, "two components, by hand",
+    ((tensor([10.0, 100.0]), tensor([[1.0, 2.0], [3.0, 4.0]])), FOLDED))  # fmt: skip
+agrees(
+    fold_norm, "each column by its component, in a matrix of any shape",
+    lambda norm_weight, matrix: matrix @ torch.diag(norm_weight),
+    lambda: [(rand(dim) + 0.5, randn(4, dim)) for dim in (2, 6)], axes="out dim")  # fmt: skip
 
 
-@rms_norm.probe("one vector, by hand")
-def by_hand(RMSNorm: Any) -> Iterator[Case]:
-    # The squares of 3 and 4 have the mean 12.5, whose root is 3.5355.
-    got = call(norm(RMSNorm, torch.ones(2), 1e-6), torch.tensor([[3.0, 4.0]]))
-    yield Case(got, torch.tensor([[0.8485, 1.1314]]), "x = [[3, 4]]", rtol=1e-3)
-    weight = torch.tensor([1.0, 10.0])
-    got = call(norm(RMSNorm, weight, 1e-6), torch.tensor([[3.0, 4.0]]))
-    yield Case(
-        got, torch.tensor([[0.8485, 11.314]]), "x = [[3, 4]] and weight = [1, 10]", rtol=1e-3
-    )
+def scores(q: Tensor, k: Tensor, eps: float) -> Tensor:
+    one = ones(q.shape[-1])
+    return oracles.rms_norm(q, one, eps) @ oracles.rms_norm(k, one, eps).mT / len(one) ** 0.5
 
 
-@rms_norm.probe("its weights are 1 at the start")
-def at_the_start(RMSNorm: Any) -> Iterator[Case]:
-    got = call(call(RMSNorm, 2, 1e-6), torch.tensor([[3.0, 4.0]]))
-    yield Case(got, torch.tensor([[0.8485, 1.1314]]), "a new norm and x = [[3, 4]]", rtol=1e-3)
+qk_norm_scores = Check("qk_norm_scores", MODULE)
+examples(  # All three have the direction of [1, 1] or [1, -1], so these are their normalised forms.
+    qk_norm_scores, "one query and two keys, by hand",
+    ((X * 0 + 5, tensor([[0.2, 0.2], [-3.0, 3.0]]), 1e-8), tensor([[2**0.5, 0.0]])))  # fmt: skip
+all_agree(qk_norm_scores, scores, {
+    "scores depend on directions only, and stay within ±√d":
+        lambda: [(randn(2, 3, 4, 8) * 9, randn(2, 3, 5, 8) + 3, 1e-6)],
+    "eps keeps small queries and keys small":
+        [(X / 100, tensor([[0.0, 0.0], [0.05, 0.0]]), 0.01)],
+})  # fmt: skip
 
 
-@rms_norm.probe("every position is normalised by itself")
-def rows(RMSNorm: Any) -> Iterator[Case]:
-    x, weight = torch.randn(2, 3, 8) + 0.5, torch.rand(8)
-    x[:, 2] *= 100
-    got = call(norm(RMSNorm, weight, 1e-5), x)
-    yield Case(got, formula(x, weight, 1e-5).float(), axes="batch time dim")
+def backward(x: Tensor, weight: Tensor, eps: float, grad: Tensor) -> Tensor:
+    """What autograd says, in float64."""
+    x = x.double().requires_grad_()
+    return torch.autograd.grad(oracles.rms_norm(x, weight, eps), x, grad.double())[0].float()
 
 
-@rms_norm.probe("eps keeps small vectors small, and zeros zero")
-def small(RMSNorm: Any) -> Iterator[Case]:
-    x = torch.tensor([[0.0, 0.0], [0.03, 0.04], [1.0, 1.0]])
-    got = call(norm(RMSNorm, torch.ones(2), 0.01), x)
-    yield Case(
-        got,
-        formula(x, torch.ones(2), 0.01).float(),
-        "x = [[0, 0], [0.03, 0.04], [1, 1]] and eps = 0.01",
-    )
-
-
-@rms_norm.probe("half precision goes in and comes out, and float32 lies between")
-def half(RMSNorm: Any) -> Iterator[Case]:
-    x, weight = torch.tensor([[300.0, 400.0]]).half(), torch.ones(2)
-    got = call(norm(RMSNorm, weight, 1e-5).half(), x)
-    yield Case(got, formula(x, weight, 1e-5).half(), "x = [[300, 400]] in float16", rtol=4e-3)
-    x, weight = torch.randn(4, 64).bfloat16(), torch.rand(64).bfloat16()
-    got = call(norm(RMSNorm, weight, 1e-5).bfloat16(), x)
-    yield Case(got, formula(x, weight, 1e-5).bfloat16(), "x in bfloat16", rtol=0.02, atol=0.01)
-
-
-@rms_norm.probe("the result is rounded before the weight is applied, as in published checkpoints")
-def order(RMSNorm: Any) -> Iterator[Case]:
-    # 3 and 4 over 3.5355 are 0.8477 and 1.1328 in bfloat16, and times 1.09375, rounded, these.
-    weight = torch.full((2,), 1.09375).bfloat16()
-    got = call(norm(RMSNorm, weight, 1e-6).bfloat16(), torch.tensor([[3.0, 4.0]]).bfloat16())
-    right = torch.tensor([[0.92578125, 1.2421875]]).bfloat16()
-    yield Case(got, right, "x = [[3, 4]] in bfloat16 and weight = [1.09375, 1.09375]", atol=0.0)
-
-
-@rms_norm.probe("the gradients of x and of the weight are right")
-def gradients(RMSNorm: Any) -> Iterator[Case]:
-    x, weight, target = torch.randn(3, 8, requires_grad=True), torch.rand(8), torch.randn(3, 8)
-    module = norm(RMSNorm, weight, 1e-5)
-    (call(module, x) * target).sum().backward()
-    weight = weight.requires_grad_()
-    right = torch.autograd.grad((formula(x, weight, 1e-5) * target).sum(), (x, weight))
-    yield Case(x.grad, right[0], "a random x, for its gradient")
-    yield Case(module.weight.grad, right[1], "a random x, for the weight's gradient")
+rms_norm_backward = Check("rms_norm_backward", MODULE)
+# The root mean square of [3, 4] is 3.5355, so normed is [0.8485, 1.1314]; grad · normed has
+# the mean 0.42426, and 0.42426 · normed is [0.36, 0.48].
+SLOPES = tensor([[0.64, -0.48]]) / 12.5**0.5
+examples(
+    rms_norm_backward, "two components, by hand",
+    ((X, ones(2), 1e-9, tensor([[1.0, 0.0]])), SLOPES))  # fmt: skip
+all_agree(rms_norm_backward, backward, {
+    "the same as autograd's, for a batch with a weight":
+        lambda: [(randn(2, 3, 8) * 9, rand(8) + 0.5, 1e-5, randn(2, 3, 8))],
+    "eps counts where x is small": [(X / 100, tensor([1.0, 2.0]), 0.01, ones(1, 2))],
+})  # fmt: skip

@@ -1,72 +1,153 @@
-"""The check of SwiGLU, against its formula in float64."""
+"""The checks of lesson 08: SwiGLU against its formula in float64, and the exercises."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, ones, rand, randn, tensor
 
 from minillama.course.checking import oracles
-from minillama.course.checking.answer import Case, call, fill
+from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
+from minillama.course.checking.probes import agrees, all_examples, examples, gradients, modules
+from minillama.course.checking.spies import Products
+from minillama.course.complaint import Known
+
+MODULE = "course.lessons.lesson_08.solutions"
 
 swiglu = Check("SwiGLU", "feedforward")
+FEED: dict[str, Any] = {"through": modules(lambda w: w["w_down.weight"].shape)}
 
 
-def made(SwiGLU: Any, w: dict[str, Tensor]) -> Any:
-    hidden_dim, dim = w["w_up.weight"].shape
-    return fill(call(SwiGLU, dim, hidden_dim), w)
+def weights(gate: Tensor, up: Tensor, down: Tensor) -> dict[str, Tensor]:
+    return {"w_gate.weight": gate, "w_up.weight": up, "w_down.weight": down}
 
 
-@swiglu.probe("one number, by hand")
-def by_hand(SwiGLU: Any) -> Iterator[Case]:
-    numbers = {"w_gate": 2.0, "w_up": 3.0, "w_down": 10.0}
-    module = made(SwiGLU, {f"{name}.weight": torch.tensor([[n]]) for name, n in numbers.items()})
-    # SiLU of 2 is 2 / (1 + exp(-2)) = 1.7616, and of -2 it is -0.2384.
-    for x, right in ((1.0, 1.7616 * 3 * 10), (-1.0, -0.2384 * -3 * 10)):
-        example = f"w_gate = [[2]], w_up = [[3]], w_down = [[10]] and x = [[{x:g}]]"
-        got = call(module, torch.tensor([[x]]))
-        yield Case(got, torch.tensor([[right]]), example, rtol=1e-3)
+def drawn(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float32) -> list[tuple[Any, ...]]:
+    """Random vectors and weights for dim = 4 and hidden_dim = 6."""
+    w = {k: t.to(dtype) for k, t in oracles.draw(oracles.swiglu_shapes(4, 6)).items()}
+    return [(randn(shape).to(dtype), w) for shape in shapes]
 
 
-@swiglu.probe("every token is worked on by itself")
-def tokens(SwiGLU: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.swiglu_shapes(4, 6)), torch.randn(2, 3, 4)
-    right = oracles.swiglu(x, w).float()
-    yield Case(call(made(SwiGLU, w), x), right, "dim = 4 and hidden_dim = 6", "batch time dim")
+NUMBERS = weights(tensor([[2.0]]), tensor([[3.0]]), tensor([[10.0]]))
+WORDS = "w_gate = [[2]], w_up = [[3]], w_down = [[10]] and x = "
+ONES = weights(ones(1, 1), ones(1, 1), ones(1, 1))
+examples(  # SiLU of 2 is 2 / (1 + exp(-2)) = 1.7616, and of -2 it is -0.2384.
+    swiglu, "one number, by hand",
+    ((ones(1, 1), NUMBERS), tensor([[1.7616 * 3 * 10]]), f"{WORDS}[[1]]"),
+    ((-ones(1, 1), NUMBERS), tensor([[-0.2384 * -3 * 10]]), f"{WORDS}[[-1]]"), rtol=1e-3, **FEED,
+)  # fmt: skip
+agrees(
+    swiglu, "every token is worked on by itself, whatever axes stand before dim", oracles.swiglu,
+    lambda: drawn((2, 4), (2, 3, 4), (4,), (1, 2, 3, 4)),
+    words=lambda x, w: f"hidden_dim = 6 and x of the shape {tuple(x.shape)}", **FEED)  # fmt: skip
+examples(
+    swiglu, "large numbers pass the gate whole or not at all",
+    ((tensor([[30.0], [-30.0], [300.0]]), ONES), tensor([[900.0], [0.0], [90000.0]]),
+     "all weights 1 and x = [[30], [-30], [300]]"), atol=1e-3, **FEED)  # fmt: skip
+agrees(
+    swiglu, "bfloat16 goes in and comes out", oracles.swiglu, rtol=0.1, atol=0.1,
+    inputs=lambda: drawn((3, 4), dtype=torch.bfloat16), words="x and weights in bfloat16", **FEED,
+)  # fmt: skip
+gradients(
+    swiglu, "the gradients of x and of the weights are right", oracles.swiglu,
+    lambda: drawn((3, 4))[0], **FEED)  # fmt: skip
 
 
-@swiglu.probe("any number of axes may stand before dim")
-def leading(SwiGLU: Any) -> Iterator[Case]:
-    w = oracles.draw(oracles.swiglu_shapes(4, 6))
-    for x in (torch.randn(4), torch.randn(2, 4), torch.randn(1, 2, 3, 4)):
-        right, example = oracles.swiglu(x, w).float(), f"x of the shape {tuple(x.shape)}"
-        yield Case(call(made(SwiGLU, w), x), right, example)
+def width(answer: Any, *args: Any) -> Any:
+    """What an answer gives, unless it is a float, which no layer takes for its width."""
+    got = call(answer, *args)
+    if isinstance(got, float):
+        raise Known("a-float", f"\n  It gives {got}.")
+    return got
 
 
-@swiglu.probe("large numbers pass the gate whole or not at all")
-def large(SwiGLU: Any) -> Iterator[Case]:
-    w = {f"{name}.weight": torch.ones(1, 1) for name in ("w_gate", "w_up", "w_down")}
-    got = call(made(SwiGLU, w), torch.tensor([[30.0], [-30.0], [300.0]]))
-    example = "all weights 1 and x = [[30], [-30], [300]]"
-    yield Case(got, torch.tensor([[900.0], [0.0], [90000.0]]), example, atol=1e-3)
+hidden_dim_by_rule = Check("hidden_dim_by_rule", MODULE)
+all_examples(hidden_dim_by_rule, {
+    "small numbers, by hand": [
+        # 8/3 of 12 is 32, a multiple of 8 already; of 15 it is 40, and 48 is 3 times 16.
+        ((12, 8), 32), ((15, 16), 48), ((13, 32), 64),
+        # 8/3 of 5 is cut to 13, and 1.3 of that, 16.9, to 16; 8/3 of 4 is cut to 10.
+        ((5, 1, 1.3), 16), ((4, 1, 2.0), 20),
+    ],
+    "the published models": [  # LLaMA 7B, 13B and 65B, Llama 2 70B, Llama 3 8B
+        ((4096, 256), 11008), ((5120, 256), 13824), ((8192, 256), 22016),
+        ((8192, 4096, 1.3), 28672), ((4096, 1024, 1.3), 14336),
+    ],
+}, through=width)  # fmt: skip
 
 
-@swiglu.probe("bfloat16 goes in and comes out")
-def half(SwiGLU: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.swiglu_shapes(8, 12)), torch.randn(3, 8).bfloat16()
-    right = oracles.swiglu(x, {name: t.bfloat16() for name, t in w.items()}).bfloat16()
-    got = call(made(SwiGLU, w).bfloat16(), x)
-    yield Case(got, right, "x and weights in bfloat16", "batch dim", 0.1, 0.1)
+def loudest(hidden: Tensor, w_down: Tensor, k: int) -> Tensor:
+    """By the lengths of the vectors that neurons add."""
+    written = (hidden[..., None, :] * w_down).double().pow(2).sum(-2)
+    return written.argsort(dim=-1, descending=True)[..., :k]
 
 
-@swiglu.probe("the gradients of x and of the weights are right")
-def gradients(SwiGLU: Any) -> Iterator[Case]:
-    w = oracles.draw(oracles.swiglu_shapes(4, 6), requires_grad=True)
-    x, target = torch.randn(3, 4, requires_grad=True), torch.randn(3, 4)
-    module = made(SwiGLU, w)
-    (call(module, x) * target).sum().backward()
-    right = torch.autograd.grad((oracles.swiglu(x, w) * target).sum(), [x, *w.values()])
-    given = {"x": x, **dict(module.named_parameters())}
-    for name, grad in zip(["x", *w], right, strict=True):
-        yield Case(given[name].grad, grad, f"a random x, for the gradient of {name}")
+loudest_neurons = Check("loudest_neurons", MODULE)
+examples(
+    loudest_neurons, "three neurons, by hand",
+    # What they add has the lengths 1 · 1, 2 · 5 and 3 · 2; then the columns have 5, 6 and 1.
+    ((tensor([[1.0, -2.0, 3.0]]), tensor([[1.0, 3.0, 0.0], [0.0, 4.0, 2.0]]), 2), tensor([[1, 2]])),
+    ((ones(1, 3), tensor([[3.0, 0.0, 1.0], [4.0, 6.0, 0.0]]), 1), tensor([[1]])), axes="time k",
+)  # fmt: skip
+agrees(
+    loudest_neurons, "every position has its own, whatever axes stand before the neurons", loudest,
+    lambda: [(randn(5, 6), randn(6, 6), 3), (randn(2, 5, 8), rand(4, 8) * torch.arange(1, 9), 2)],
+)  # fmt: skip
+
+
+def pair(answer: Any, *given: Tensor) -> Any:
+    """Both slopes of an answer in one tensor, along a new first axis."""
+    got = call(answer, *given)
+    if isinstance(got, Tensor) and got.shape == (2, *given[0].shape):
+        return got
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        raise Known("not-a-pair")
+    return torch.stack([torch.as_tensor(part) for part in got])
+
+
+def slopes(gate: Tensor, up: Tensor, upstream: Tensor) -> Tensor:
+    """What autograd finds."""
+    wide = [t.double().requires_grad_() for t in (gate, up)]
+    h = wide[0] / (1 + torch.exp(-wide[0])) * wide[1]
+    return torch.stack(torch.autograd.grad((h * upstream.double()).sum(), wide))
+
+
+swiglu_gradients = Check("swiglu_gradients", MODULE)
+OPEN_AND_SHUT = tensor([30.0, -30.0]), tensor([2.0, 2.0]), ones(2)
+all_examples(swiglu_gradients, {
+    "where the gate is 0":  # There SiLU is 0, and its slope is 1/2.
+        [((tensor([0.0]), tensor([3.0]), tensor([10.0])), tensor([[15.0], [0.0]]))],
+    "where the gate is wide open, and where it is shut":
+        [(OPEN_AND_SHUT, tensor([[2.0, 0.0], [30.0, 0.0]]))],
+}, through=pair, atol=1e-4)  # fmt: skip
+agrees(
+    swiglu_gradients, "what autograd finds", slopes, lambda: [tuple(randn(3, 2, 4))], through=pair,
+    axes="which time hidden")  # fmt: skip
+
+
+def in_two_products(answer: Any, *given: Tensor) -> Any:
+    with Products() as products:
+        got = call(answer, *given)
+    if products.count > 2:
+        raise Known("two-products", f"\n  It takes {products.count} products.")
+    return got
+
+
+def merged(x: Tensor, w_gate_up: Tensor, w_down: Tensor) -> Tensor:
+    gate, up = w_gate_up.chunk(2)
+    return oracles.swiglu(x, weights(gate, up, w_down))
+
+
+swiglu_merged = Check("swiglu_merged", MODULE)
+examples(  # SiLU of 2 is 1.7616.
+    swiglu_merged, "one number, by hand",
+    ((ones(1, 1), tensor([[2.0], [3.0]]), tensor([[10.0]])), tensor([[52.848]])), rtol=1e-3,
+)  # fmt: skip
+agrees(
+    swiglu_merged, "more neurons and more positions", merged,
+    lambda: [(randn(2, 4, 6), randn(12, 6), randn(6, 6))], axes="batch time dim",
+    rtol=1e-3, atol=1e-4)  # fmt: skip
+agrees(
+    swiglu_merged, "a hidden layer wider than the stream", merged,
+    lambda: [(randn(3, 4), randn(20, 4) / 2, randn(4, 10))], through=in_two_products,
+    axes="time dim", rtol=1e-3, atol=1e-4)  # fmt: skip

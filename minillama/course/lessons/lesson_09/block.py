@@ -1,29 +1,32 @@
-"""The check of Block, against norms, attention and feed-forward put together in float64."""
+"""The checks of Block, put together in float64, and of lesson 09's exercises; see also llama.py."""
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn, randn, tensor
 
 from minillama.cache import KVCache
 from minillama.config import ModelConfig
 from minillama.course.checking import oracles
 from minillama.course.checking.answer import Case, call, fill
 from minillama.course.checking.check import Check
+from minillama.course.checking.probes import agrees, all_agree, examples, gradients, modules
+from minillama.model import Llama
+
+MODULE = "course.lessons.lesson_09.solutions"
 
 block = Check("Block", "model")
 
 AXES = "batch time dim"
 CONFIG = ModelConfig.preset(
     "tiny", dim=8, n_heads=2, n_kv_heads=1, hidden_dim=12, n_layers=3, max_seq_len=6,
-    norm_eps=0.1, rope_theta=5.0,
-)  # fmt: skip
-
-
-def made(Block: Any, w: dict[str, Tensor], layer: int = 0) -> Any:
-    return fill(call(Block, CONFIG, layer), w)
+    norm_eps=0.1, rope_theta=5.0)  # fmt: skip
+ONE_HEAD = ModelConfig.preset("tiny", dim=2, n_heads=1, n_kv_heads=1, hidden_dim=2, norm_eps=1e-6)
+SHAPES = oracles.block_shapes(ONE_HEAD)
+EYES = {name: torch.eye(2) if len(SHAPES[name]) > 1 else torch.ones(2) for name in SHAPES}
 
 
 def tables(time: int, start: int = 0) -> tuple[Tensor, Tensor]:
@@ -35,57 +38,41 @@ def right(x: Tensor, w: dict[str, Tensor], seen: Tensor | None = None) -> Tensor
     return oracles.block(x, w, CONFIG, oracles.angles(CONFIG, x.shape[1]), seen)
 
 
-@block.probe("one position, by hand")
-def by_hand(Block: Any) -> Iterator[Case]:
-    config = ModelConfig.preset("tiny", dim=2, n_heads=1, n_kv_heads=1, hidden_dim=2, norm_eps=1e-6)
-    shapes = oracles.block_shapes(config)
-    w = {name: torch.eye(2) if len(shape) > 1 else torch.ones(2) for name, shape in shapes.items()}
-    x, still = torch.tensor([[[3.0, 4.0]]]), (torch.ones(1, 1), torch.zeros(1, 1))
-    # The norm of x is [0.8485, 1.1314], which alone is seen, so attention adds just that. The sum
-    # has the same direction and so the same norm, n; the feed-forward adds silu(n) * n.
-    expected = torch.tensor([[[3 + 0.8485 + 0.5042, 4 + 1.1314 + 0.9678]]])
-    example = "x = [[[3, 4]]], all matrices [[1, 0], [0, 1]] and the norms' weights 1"
-    yield Case(call(fill(call(Block, config, 0), w), x, *still), expected, example, AXES, atol=1e-3)
+def drawn(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, dict[str, Tensor]]:
+    """Random vectors and weights."""
+    w = oracles.draw(oracles.block_shapes(CONFIG))
+    return (3 * randn(*shape, 8)).to(dtype), {name: w[name].to(dtype) for name in w}
 
 
-@block.probe("attention and feed-forward add to the stream, each from a normalised copy")
-def added(Block: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.block_shapes(CONFIG)), 3 * torch.randn(2, 5, 8)
-    yield Case(call(made(Block, w), x, *tables(5)), right(x, w).float(), "", AXES)
+def also(x: Tensor, *masks: Tensor) -> tuple[Tensor, ...]:
+    return *tables(x.shape[1]), *(mask[:, None] for mask in masks)
 
 
-@block.probe("if both add nothing, the stream stays as it is")
-def nothing_added(Block: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.block_shapes(CONFIG)), 3 * torch.randn(1, 5, 8)
-    for name in ("attention.wo.weight", "feed_forward.w_down.weight"):
-        w[name] = torch.zeros_like(w[name])
-    yield Case(call(made(Block, w), x, *tables(5)), x, "wo and w_down all zeros", AXES)
-
-
-@block.probe("no position sees the future")
-def future(Block: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.block_shapes(CONFIG)), torch.randn(1, 5, 8)
-    module, expected = made(Block, w), right(x, w).float()
-    for t in (1, 3):
-        changed = torch.cat((x[:, :t], 3 * torch.randn(1, 5 - t, 8)), dim=1)
-        got = call(module, changed, *tables(5))
-        example = f"other vectors from position {t} on, for the results before it"
-        whole = isinstance(got, Tensor) and got.shape == expected.shape
-        yield Case(got[:, :t] if whole else got, expected[:, :t], example, AXES)
-
-
-@block.probe("the mask reaches attention")
-def masked(Block: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.block_shapes(CONFIG)), torch.randn(2, 5, 8)
-    seen = oracles.may_look(5, [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]])
-    got = call(made(Block, w), x, *tables(5), seen[:, None])
-    yield Case(got, right(x, w, seen).float(), "a mask of documents", AXES)
+result = modules(lambda w, *masks: (CONFIG, 0), also)
+# The norm of x is [0.8485, 1.1314], which alone is seen, so attention adds just that. The sum
+# has the same direction and so the same norm, n; the feed-forward adds silu(n) * n.
+examples(
+    block, "one position, by hand",
+    ((tensor([[[3.0, 4.0]]]), EYES), tensor([[[3 + 0.8485 + 0.5042, 4 + 1.1314 + 0.9678]]]),
+     "x = [[[3, 4]]], all matrices [[1, 0], [0, 1]] and the norms' weights 1"),
+    through=modules(lambda w: (ONE_HEAD, 0), lambda x: (torch.ones(1, 1), torch.zeros(1, 1))),
+    axes=AXES, atol=1e-3)  # fmt: skip
+all_agree(block, right, {
+    "attention and feed-forward add to the stream, each from a normalised copy":
+        lambda: [drawn(2, 5)],
+    "the mask reaches attention":
+        lambda: [(*drawn(2, 5), oracles.may_look(5, [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]]))],
+}, through=result, axes=AXES)  # fmt: skip
+agrees(
+    block, "no position sees the future", lambda x, w: right(x[:, :3], w), lambda: [drawn(1, 5)],
+    words="5 positions, for what the first 3 alone would be", axes=AXES,
+    through=lambda Block, x, w: result(Block, x, w)[:, :3])  # fmt: skip
 
 
 @block.probe("the cache reaches attention, and its layer's place in it")
 def cached(Block: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.block_shapes(CONFIG)), torch.randn(2, 6, 8)
-    module, expected = made(Block, w, 1), right(x, w).float()
+    x, w = drawn(2, 6)
+    module, expected = fill(call(Block, CONFIG, 1), w), right(x, w).float()
     for cuts in ([0, 1, 2, 3, 4, 5, 6], [0, 4, 5, 6]):
         cache = KVCache(CONFIG, batch_size=2)
         for start, end in pairwise(cuts):
@@ -98,21 +85,105 @@ def cached(Block: Any) -> Iterator[Case]:
         yield Case(used, [False, True, False], "the second of three layers, for which are in use")
 
 
-@block.probe("bfloat16 goes in and comes out")
-def half(Block: Any) -> Iterator[Case]:
-    w, x = oracles.draw(oracles.block_shapes(CONFIG)), torch.randn(2, 5, 8).bfloat16()
-    got = call(made(Block, w).bfloat16(), x, *tables(5))
-    expected = right(x, {name: t.bfloat16() for name, t in w.items()}).bfloat16()
-    yield Case(got, expected, "x and weights in bfloat16", AXES, 0.1, 0.15)
+agrees(
+    block, "bfloat16 goes in and comes out", right, lambda: [drawn(2, 5, dtype=torch.bfloat16)],
+    through=result, axes=AXES, rtol=0.1, atol=0.15)  # fmt: skip
+gradients(
+    block, "the gradients of x and of the weights are right", right, lambda: drawn(1, 4),
+    through=result, atol=1e-4)  # fmt: skip
+
+# Counted from the published checkpoints.
+PUBLISHED = {
+    "llama-7b": 6_738_415_616, "llama-13b": 13_015_864_320, "llama-33b": 32_528_943_616,
+    "llama-65b": 65_285_660_672, "llama-2-70b": 68_976_648_192, "llama-3-8b": 8_030_261_248,
+    "llama-3-70b": 70_553_706_496, "llama-3.2-1b": 1_235_814_400, "llama-3.2-3b": 3_212_749_824,
+}  # fmt: skip
 
 
-@block.probe("the gradients of x and of the weights are right")
-def gradients(Block: Any) -> Iterator[Case]:
-    w = oracles.draw(oracles.block_shapes(CONFIG), requires_grad=True)
-    x, target = torch.randn(1, 4, 8, requires_grad=True), torch.randn(1, 4, 8)
-    module = made(Block, w)
-    (call(module, x, *tables(4)) * target).sum().backward()
-    expected = torch.autograd.grad((right(x, w) * target).sum(), [x, *w.values()])
-    given = {"x": x, **dict(module.named_parameters())}
-    for name, grad in zip(["x", *w], expected, strict=True):
-        yield Case(given[name].grad, grad, f"a random x, for the gradient of {name}", atol=1e-4)
+def whole(answer: Any, *args: Any) -> Any:
+    """A count as an int, also where it came as 7.0 or as a tensor."""
+    got = call(answer, *args)
+    if isinstance(got, Tensor) and got.numel() == 1:
+        got = got.item()
+    return int(got) if isinstance(got, float) and got.is_integer() else got
+
+
+SMALL = [
+    ModelConfig.preset("tiny", n_heads=4, n_kv_heads=2, tie_embeddings=False),
+    ModelConfig.preset("tiny", n_heads=4, n_kv_heads=2, tie_embeddings=True),
+    ModelConfig.preset("tiny", n_heads=4, n_kv_heads=1, n_layers=3),
+]
+
+
+def told(config: ModelConfig, *length: int) -> str:
+    words = [f"{name} = {getattr(config, name)}" for name in ("n_kv_heads", "tie_embeddings")]
+    words += [f"length = {n}" for n in length]
+    return f'the config "tiny" with n_layers = {config.n_layers}, n_heads = 4, {", ".join(words)}'
+
+
+def counted(config: ModelConfig) -> int:
+    """Matrix by matrix."""
+    return sum(math.prod(shape) for shape in oracles.llama_shapes(config).values())
+
+
+count_weights = Check("count_weights", MODULE)
+agrees(
+    count_weights, "a small model, matrix by matrix", counted, [(config,) for config in SMALL],
+    through=whole, words=told)  # fmt: skip
+examples(
+    count_weights, "the published totals",
+    *(((ModelConfig.preset(name),), n, f'the config "{name}"') for name, n in PUBLISHED.items()),
+    through=whole)  # fmt: skip
+
+
+def flops(config: ModelConfig, length: int) -> int:
+    """Matrix by matrix; then, in every head, a query with a key, and a weight times a value."""
+    shapes = oracles.llama_shapes(config)
+    inside = [s for name, s in shapes.items() if len(s) == 2 and name.startswith("layers")]
+    matrices = sum(math.prod(s) for s in inside) + config.dim * config.vocab_size
+    products = [2 * config.head_dim, 2 * config.head_dim] * config.n_heads * config.n_layers
+    return 2 * matrices + length * sum(products)
+
+
+flops_per_token = Check("flops_per_token", MODULE)
+agrees(
+    flops_per_token, "a small model, counted matrix by matrix", flops,
+    [*zip(SMALL, (1, 50, 7), strict=True)], through=whole, words=told)  # fmt: skip
+
+read_early = Check("read_early", MODULE)
+
+
+@read_early.probe("norm, output, softmax")
+def reads(f: Any) -> Iterator[Case]:
+    fields: dict[str, Any] = dict(dim=6, n_heads=1, n_kv_heads=1, tie_embeddings=False)
+    model = Llama(ModelConfig.preset("tiny", vocab_size=9, norm_eps=1e-5, **fields)).eval()
+    model.requires_grad_(False)
+    nn.init.normal_(model.norm.weight, mean=1, std=0.5)
+    nn.init.normal_(model.output.weight, std=0.4)
+    for shape in ((6,), (4, 6), (3, 4, 6)):
+        x = 3 * randn(shape)
+        logits = oracles.rms_norm(x, model.norm.weight, 1e-5) @ model.output.weight.double().T
+        yield Case(call(f, model, x), logits.softmax(-1).float(), f"x of the shape {shape}")
+
+
+def routed(scores: Tensor, top: int) -> Tensor:
+    """All that are as high as the last one chosen, so without equal scores."""
+    lowest = scores.sort(dim=-1).values[..., -top, None]
+    powers = scores.double().exp() * (scores >= lowest)
+    return powers / powers.sum(-1, keepdim=True)
+
+
+route = Check("route", MODULE)
+SHARE = 1 / (1 + math.exp(-1))  # of scores 3 and 2
+examples(
+    route, "four experts, by hand",
+    ((tensor([[1.0, 3.0, 2.0, 0.0]]), 2), tensor([[0.0, SHARE, 1 - SHARE, 0.0]])),
+    ((tensor([[1.0, 3.0, 2.0, 0.0]]), 1), tensor([[0.0, 1.0, 0.0, 0.0]])))  # fmt: skip
+examples(
+    route, "of equal scores no more than `top` are chosen",
+    ((tensor([[2.0, 2.0, 2.0, 0.0]]), 2), tensor([[0.0, 0.0, 0.5, 0.5]]),
+     "scores = [[2, 2, 2, 0]] and top = 2, for the shares, the smallest first"),
+    through=lambda f, scores, top: call(f, scores, top).sort().values)  # fmt: skip
+agrees(
+    route, "a batch of texts, and all experts", routed,
+    lambda: [(randn(2, 5, 6), top) for top in (2, 3, 6)], axes="batch time experts")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The checks of lesson 19's exercises on the cache's memory, and on writing with it."""
+"""The checks of lesson 19's exercises."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,30 +6,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from minillama.cache import KVCache
 from minillama.config import ModelConfig
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
+from minillama.course.checking.probes import examples
 from minillama.course.complaint import Complaint, Known
 from minillama.model import Llama
 
 MODULE = "course.lessons.lesson_19.solutions"
 CONFIG = ModelConfig.preset("tiny", dim=32, vocab_size=40, max_seq_len=32)
+SMALL = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3)
+SEVEN, EIGHT = ModelConfig.preset("llama-7b"), ModelConfig.preset("llama-3-8b")
 
-tokens_that_fit = Check("tokens_that_fit")
-
-
-@tokens_that_fit.probe("LLaMA's numbers, by hand")
-def fit_by_hand(f: Any) -> Iterator[Case]:
-    small = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3)
-    # 3 layers of 2 heads with a key and a value of 2 numbers: 24 numbers, 48 bytes
-    yield Case(call(f, small, 100), 2, "3 layers of 2 key-value heads of 2 numbers, 100 bytes free")
-    yield Case(call(f, small, 96), 2, "the same with 96 bytes free")
-    yield Case(call(f, small, 143), 2, "the same with 143 bytes free")
-    yield Case(call(f, small, 1000, 4), 10, "1,000 bytes free and 4 bytes a number")
-    seven = ModelConfig.preset("llama-7b")
-    yield Case(call(f, seven, 10 * 2**30), 20480, "LLaMA 7B, 10 · 2³⁰ bytes free")
-    shared = ModelConfig.preset("llama-3-8b")
-    yield Case(call(f, shared, 10 * 2**30), 81920, "Llama 3 8B, 10 · 2³⁰ bytes free")
+tokens_that_fit = Check("tokens_that_fit", MODULE)
+# 3 layers of 2 heads with a key and a value of 2 numbers: 24 numbers, 48 bytes
+examples(
+    tokens_that_fit, "LLaMA's numbers, by hand",
+    ((SMALL, 100), 2, "3 layers of 2 key-value heads of 2 numbers, 100 bytes free"),
+    ((SMALL, 96), 2, "the same with 96 bytes free"),
+    ((SMALL, 143), 2, "the same with 143 bytes free"),
+    ((SMALL, 1000, 4), 10, "1,000 bytes free and 4 bytes a number"),
+    ((SEVEN, 10 * 2**30), 20480, "LLaMA 7B, 10 · 2³⁰ bytes free"),
+    ((EIGHT, 10 * 2**30), 81920, "Llama 3 8B, 10 · 2³⁰ bytes free"))  # fmt: skip
 
 
 def counting() -> tuple[Llama, list[int]]:
@@ -56,27 +55,6 @@ def follows(model: Llama, prompt: list[int], n: int) -> list[int]:
     return text[len(prompt) :]
 
 
-write_greedily = Check("write_greedily")
-
-
-@write_greedily.probe("the tokens are those of a model that reads everything again")
-def written_tokens(f: Any) -> Iterator[Case]:
-    for prompt, n in [([3, 1, 4], 1), ([3, 1, 4], 5), ([7], 3), ([2, 7, 1, 8, 2], 8)]:
-        model, sizes = counting()
-        got, read = as_numbers(call(f, model, list(prompt), n)), list(sizes)
-        right = follows(model, prompt, n)
-        if got == right:
-            yield from forwards(read, prompt, n)
-        yield Case(got, right, f"the prompt {prompt} and n = {n}")
-
-
-def forwards(sizes: list[int], prompt: list[int], n: int) -> Iterator[Case]:
-    """The text is right; was every token read once, and the prompt at once?"""
-    fine = [len(prompt), *[1] * (n - 1)]
-    example = f"the prompt {prompt} and n = {n}, for how many tokens each forward was given"
-    yield Case(sizes, fine, example)
-
-
 def as_numbers(got: Any) -> Any:
     """Token ids as plain numbers, whether they came as a list, as tensors or as one tensor."""
     if isinstance(got, Tensor):
@@ -86,3 +64,52 @@ def as_numbers(got: Any) -> Any:
     if any(isinstance(x, Tensor) and x.ndim for x in got):
         raise Known("tables-for-ids")
     return [x.item() if isinstance(x, Tensor) and x.numel() == 1 else x for x in got]
+
+
+write_greedily = Check("write_greedily", MODULE)
+
+
+@write_greedily.probe("the tokens are those of a model that reads everything again")
+def written_tokens(f: Any) -> Iterator[Case]:
+    for prompt, n in [([3, 1, 4], 1), ([3, 1, 4], 5), ([7], 3), ([2, 7, 1, 8, 2], 8)]:
+        (model, sizes), example = counting(), f"the prompt {prompt} and n = {n}"
+        got, read = as_numbers(call(f, model, list(prompt), n)), list(sizes)
+        right = follows(model, prompt, n)
+        if got == right:  # and every token was read once, the prompt in one piece
+            words = f"{example}, for how many tokens each forward was given"
+            yield Case(read, [len(prompt), *[1] * (n - 1)], words)
+        yield Case(got, right, example)
+
+
+keep_beginning = Check("keep_beginning", MODULE)
+
+
+@keep_beginning.probe("what both begin with stays, the rest is read")
+def kept(f: Any) -> Iterator[Case]:
+    for old, new, shared in [
+        ([5, 6, 7, 8], [5, 6, 9, 8], 2), ([5, 6], [5, 6, 7, 8], 2), ([5, 6, 7], [5, 6, 7], 2),
+        ([5, 6, 7, 8], [5, 6], 1), ([5, 6], [7, 6, 1], 0), ([5], [5], 0),
+        ([4, 5, 6, 4, 5, 6], [4, 5, 6, 4, 7, 6], 4),
+    ]:  # fmt: skip
+        cache, example = KVCache(CONFIG, 1), f"old = {old} and new = {new}"
+        cache.position = len(old)
+        got = as_numbers(call(f, cache, list(old), list(new)))
+        yield Case(cache.position, shared, f"{example}, for the position")
+        yield Case(got, new[shared:], f"{example}, for what must be read")
+
+
+slide = Check("slide", MODULE)
+
+
+@slide.probe("the last `window` tokens are kept")
+def slides(f: Any) -> Iterator[Case]:
+    for old, new, window in [(3, 1, 3), (5, 1, 4), (1, 1, 4), (4, 3, 5), (2, 5, 3), (0, 2, 2)]:
+        before, after = torch.randn(2, 2, 3, old, 6), torch.randn(2, 2, 3, new, 6)
+        got = call(f, *before, *after, window)
+        if not isinstance(got, tuple | list) or len(got) != 2:
+            raise Complaint(f"gives a {type(got).__name__}, and keys and values are right")
+        tokens = [*before.unbind(3), *after.unbind(3)]
+        right = torch.stack(tokens[max(len(tokens) - window, 0) :], dim=3)
+        example = f"{old} old tokens, {new} new and a window of {window}"
+        for name, ours, theirs in zip(("keys", "values"), got, right, strict=True):
+            yield Case(ours, theirs, f"{example}, for the {name}", "batch heads keys head_dim")
