@@ -1,11 +1,13 @@
 """Probes that many checks share: calls with known results, an oracle, gradients.
 
 Inputs are made while the probe runs, so that every answer gets the same random numbers. Where an
-example has no words of its own, its arguments are told by the reference's names for them.
+example has no words of its own, its arguments are told by the reference's names for them. What the
+reference takes by keyword only is given by keyword.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -14,37 +16,45 @@ from torch import Tensor
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.compare import show
+from minillama.course.checking.spies import Elsewhere, tensors
+from minillama.course.complaint import Complaint
 
 Args = tuple[Any, ...]
 Answer = Callable[..., Any]
+Inputs = Iterable[Args] | Callable[[], Iterable[Args]]  # random ones are made while a probe runs
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+class Parts(dict[Any, Any]):
+    """The parts of a result by their names; each that is right is a case of its own."""
 
 
 def examples(check: Check, title: str, *calls: tuple[Any, ...], **how: Any) -> None:
     """A probe of calls worked out by hand: (arguments, result) or (arguments, result, words).
 
-    how: axes, rtol and atol of the cases; `through`, which calls the answer in place of `call`.
+    how: axes, rtol and atol of the cases; `through`, which calls the answer in place of `call`;
+    `words`, said of every call, or a function that makes them of its arguments.
     """
-    through = how.pop("through", call)
+    through, tell = how.pop("through", call), how.pop("words", None)
 
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
         for args, right, *words in calls:
-            got = through(answer, *args)
-            yield Case(got, right, words[0] if words else given(check, args), **how)
+            got = called(check, through, answer, copied(args))
+            example = words[0] if words else told(check, tell, args)
+            yield from cases(got, right, example, **how)
 
 
-def agrees(
-    check: Check, title: str, oracle: Answer, inputs: Callable[[], Iterable[Args]], **how: Any
-) -> None:
-    """A probe that compares with an oracle on what `inputs` makes; its results get our dtype.
+def agrees(check: Check, title: str, oracle: Answer, inputs: Inputs, **how: Any) -> None:
+    """A probe that compares with an oracle on some inputs; its results get our dtype.
 
-    how: as for `examples`, and `words`, said of every call.
+    how: as for `examples`.
     """
-    through, words = how.pop("through", call), how.pop("words", None)
+    through, tell = how.pop("through", call), how.pop("words", None)
 
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
-        for args in inputs():
+        for args in inputs() if callable(inputs) else map(copied, inputs):
             right, first = oracle(*args), args[0]
             if (
                 isinstance(right, Tensor)
@@ -52,33 +62,86 @@ def agrees(
                 and first.is_floating_point()
             ):
                 right = right.to(first.dtype) if right.is_floating_point() else right
-            example = given(check, args) if words is None else words
-            yield Case(through(answer, *args), right, example, **how)
+            got = called(check, through, answer, args)
+            yield from cases(got, right, told(check, tell, args), **how)
+
+
+def all_agree(check: Check, oracle: Answer, probes: Mapping[str, Inputs], **how: Any) -> None:
+    """Several probes that compare with one oracle: their titles and inputs."""
+    for title, inputs in probes.items():
+        agrees(check, title, oracle, inputs, **how)
 
 
 def gradients(
     check: Check, title: str, oracle: Answer, inputs: Callable[[], Args], **how: Any
 ) -> None:
-    """A probe of the gradients, by every argument that is a floating-point tensor."""
+    """A probe of the gradients, by every argument that is a floating-point tensor.
+
+    A module's weights are an argument too, a dict, which `through` gives to the module.
+    """
+    through = how.pop("through", call)
 
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
         args = inputs()
-        learned = [x for x in args if isinstance(x, Tensor) and x.is_floating_point()]
-        for x in learned:
+        named = dict(zip(parameters(check), args, strict=False))
+        for weights in [value for value in args if isinstance(value, dict)]:
+            named |= weights
+        floats = {name for name, x in named.items() if torch.is_tensor(x) and x.is_floating_point()}
+        learned = {name: named[name] for name in named if name in floats}
+        for x in learned.values():
             x.requires_grad_()
         right = oracle(*args)
-        weights = torch.randn(right.shape, dtype=right.dtype)
-        theirs = torch.autograd.grad((right * weights).sum(), learned)
-        ours = torch.autograd.grad((call(answer, *args) * weights).sum(), learned)
-        names = dict(zip(map(id, args), parameters(check), strict=False))
-        for x, got, grad in zip(learned, ours, theirs, strict=True):
-            yield Case(
-                got,
-                grad.to(got.dtype),
-                f"random numbers, for the gradient of {names[id(x)]}",
-                **how,
-            )
+        target = torch.randn(right.shape, dtype=right.dtype)
+        theirs = torch.autograd.grad((right * target).sum(), [*learned.values()])
+        ours = torch.autograd.grad((through(answer, *args) * target).sum(), [*learned.values()])
+        for name, got, grad in zip(learned, ours, theirs, strict=True):
+            example = f"random numbers, for the gradient of {name}"
+            yield Case(got, grad.to(got.dtype), example, **how)
+
+
+def on_device(
+    check: Check, title: str, inputs: Callable[[], Args], complaint: str,
+    mistake: str | None = None, through: Answer = call,
+) -> None:  # fmt: skip
+    """A probe that all is made on the device of the tensors, or the device, that `inputs` gives."""
+
+    @check.probe(title)
+    def probe(answer: Answer) -> Iterator[Case]:
+        args = inputs()
+        with Elsewhere(*tensors(args)) as gpu:
+            got = through(answer, *args)
+        if gpu.mixed or not all(gpu.there.get(id(tensor), False) for tensor in tensors(got)):
+            raise Complaint(complaint, mistake)
+        yield from ()
+
+
+def cases(got: Any, right: Any, example: str, **how: Any) -> Iterator[Case]:
+    """One case, or one for each of the Parts of a result."""
+    if isinstance(right, Parts):
+        for name, part in right.items():
+            yield Case(got[name], part, f"{example}, as {name}", **how)
+    else:
+        yield Case(got, right, example, **how)
+
+
+def called(check: Check, through: Answer, answer: Answer, args: Args) -> Any:
+    """Call an answer, with keywords where the reference takes those only."""
+    taken = inspect.signature(check.reference).parameters.values()
+    named = {x.name: value for x, value in zip(taken, args, strict=False) if x.kind is KEYWORD}
+    return through(answer, *args[: len(args) - len(named)], **named)
+
+
+def told(check: Check, words: str | Callable[..., str] | None, args: Args) -> str:
+    """What is said of a call."""
+    if words is None:
+        return given(check, args)
+    return words if isinstance(words, str) else words(*args)
+
+
+def copied(args: Args) -> Args:
+    """Arguments with copies of tensors and lists: an answer may write into what it is given."""
+    return tuple(deepcopy(x) if isinstance(x, Tensor | list) else x for x in args)
 
 
 def given(check: Check, args: Args) -> str:
@@ -88,10 +151,12 @@ def given(check: Check, args: Args) -> str:
         if isinstance(value, Tensor) and value.numel() > 12:
             words.append(f"{name} of the shape {tuple(value.shape)}")
         else:
-            words.append(f"{name} = {show(value)}")
+            text = show(value)
+            words.append(f"{name} = {text if len(text) < 100 else f'{text[:40]} ... {text[-9:]}'}")
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def parameters(check: Check) -> list[str]:
-    """The reference's names of its parameters."""
-    return list(inspect.signature(check.reference).parameters)
+    """The reference's names of its parameters; a module's are those of its forward."""
+    called = getattr(check.reference, "forward", check.reference)
+    return [name for name in inspect.signature(called).parameters if name != "self"]
