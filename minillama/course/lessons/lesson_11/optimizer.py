@@ -1,0 +1,180 @@
+"""The checks of AdamW's step, its parameter groups and the learning rate's curve."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
+
+from minillama.course.checking.answer import call, refusal
+from minillama.course.checking.check import Check
+from minillama.course.checking.probes import Parts, agrees, examples
+from minillama.course.complaint import Complaint
+
+adamw_step = Check("adamw_step", "optim")
+NEW = "the new mean", "the new mean_square", "the new parameter"
+
+
+def stepped(adamw_step: Any, *args: Any, **options: Any) -> Parts:
+    got = call(adamw_step, *args, **options)
+    if not isinstance(got, tuple | list) or len(got) != 3:
+        size = f" of {len(got)}" if isinstance(got, tuple | list) else ""
+        raise Complaint(
+            f"gives a {type(got).__name__}{size}. Three tensors are right: the new parameter, "
+            "its new mean and its new mean_square."
+        )
+    return Parts(zip(NEW, (*got[1:], got[0]), strict=True))
+
+
+def pytorchs(
+    weight: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, step: int,
+    lr: float | int, weight_decay: float | int, betas: tuple[float, float] = (0.9, 0.95),
+    eps: float = 1e-8,
+) -> Parts:  # fmt: skip
+    """A step of PyTorch's AdamW, without its class, whose import takes a second."""
+    new = [x.clone() for x in (mean, square, weight)]
+    lists = [[new[2]], [gradient], [new[0]], [new[1]], [], [torch.tensor(step - 1.0)]]
+    numbers = {"lr": lr, "weight_decay": weight_decay, "beta1": betas[0], "beta2": betas[1]}
+    adamw(*lists, **numbers, eps=eps, amsgrad=False, maximize=False)
+    return Parts(zip(NEW, new, strict=True))
+
+
+def steps(title: str, *calls: tuple[Any, ...]) -> None:
+    """A probe of steps: parameter, gradient, mean and mean_square as lists, and the numbers."""
+    inputs = []
+    for args in calls:
+        tensors = torch.broadcast_tensors(*(torch.tensor(x).float() for x in args[:4]))
+        inputs.append((*(x.clone() for x in tensors), *args[4:]))
+    agrees(adamw_step, title, pytorchs, inputs, through=stepped)
+
+
+# The corrected mean is 0.5 and the corrected mean square 0.25, whose root is 0.5 too.
+steps("one weight, its first step by hand", ([1], 0.5, 0, 0, 1, 0.1, 0))
+# Here they are -0.005 / 0.19, where 0.19 is 1 - 0.9 ** 2, and 0.25.
+steps("one weight, its second step by hand", ([0.9], -0.5, 0.05, 0.0125, 2, 0.1, 0))
+title = "the first step is lr long, however large the gradient is"
+steps(title, (0, [0.001, -1, 1000], 0, 0, 1, 0.1, 0))
+title = "without a gradient, a weight shrinks by lr * weight_decay of itself"
+steps(title, ([2, -4], 0, 0, 0, 1, 0.5, 0.1))
+title = "decay takes the same from a weight whatever its gradient is"
+steps(title, (2, [0.001, 1, 1000], 0, 0, 1, 0.5, 0.1))
+title, first = "eps is added to the root, and the betas are those given", (0, 0, 1, 1, 0)
+eps = (0, [1], *first, (0.9, 0.95), 3.0), (0, [1e-8], *first)
+steps(title, *eps, (0, [2], *first, (0.5, 0.75)))
+
+
+def ten_steps() -> Iterator[tuple[Any, ...]]:
+    mean, square, weight = *torch.zeros(2, 2, 3).double(), torch.randn(2, 3).double()
+    for step in range(1, 11):
+        args = (weight, torch.randn(2, 3).double(), mean, square, step, 0.05, 0.3)
+        mean, square, weight = pytorchs(*args).values()
+        yield args
+
+
+title = "ten steps are those of torch.optim.AdamW"
+how = {"words": "random numbers, lr 0.05, weight_decay 0.3", "rtol": 1e-7, "atol": 1e-9}
+agrees(adamw_step, title, pytorchs, ten_steps, through=stepped, **how)
+
+parameter_groups = Check("parameter_groups", "optim")
+
+
+def tied() -> nn.Module:
+    """A model with each kind of parameter, and an output that shares the embeddings' matrix."""
+    parts = {"tok_embeddings": nn.Embedding(5, 4), "attention_norm": nn.LayerNorm(4)}
+    parts |= {"wq": nn.Linear(4, 4), "ffn_norm": nn.LayerNorm(4, bias=False)}
+    parts |= {"output": nn.Linear(4, 5, bias=False)}
+    parts["output"].weight = parts["tok_embeddings"].weight
+    return nn.ModuleDict(parts)
+
+
+def frozen() -> nn.Module:
+    model = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
+    model[0].weight.requires_grad_(False)
+    model[1].bias.requires_grad_(False)
+    return model
+
+
+def decays(parameter_groups: Any, make: Any, weight_decay: float) -> dict[str, Any]:
+    """Each parameter's weight decay by its name, or how its listing went wrong."""
+    model = make()
+    groups = call(parameter_groups, model, weight_decay)
+    if not isinstance(groups, tuple | list) or any(
+        not isinstance(group, dict) or "params" not in group for group in groups
+    ):
+        kind = type(groups).__name__
+        raise Complaint(f'gives a {kind}, and no list of dicts with "params" and "weight_decay".')
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found = defaultdict(list)
+    for group in groups:
+        params = group["params"]  # for AdamW a single one does as well
+        if isinstance(params, Iterator):
+            raise Complaint('gives a group whose "params" can be gone through only once.')
+        for listed in [params] if isinstance(params, Tensor) else params:
+            # AdamW also takes pairs of a name and a parameter.
+            parameter = listed[1] if isinstance(listed, tuple) else listed
+            if id(parameter) not in names:
+                raise Complaint(
+                    f"lists {type(listed).__name__}s that are not the model's own parameters: "
+                    "the optimizer would change those, and the model would stay as it is.",
+                    "copies",
+                )
+            found[names[id(parameter)]].append(group.get("weight_decay", "no weight_decay"))
+    words = ("in no group", None, "listed twice")
+    return {name: words[min(len(found[name]), 2)] or found[name][0] for name in names.values()}
+
+
+def decay(title: str, *models: tuple[str, Any, dict[str, Any]]) -> None:
+    """A probe of models: words, what makes the model, and its parameters' decays."""
+    calls = [((make, 0.5), right, f"{of} and weight_decay = 0.5") for of, make, right in models]
+    examples(parameter_groups, title, *calls, through=decays)
+
+
+right = {"weight": 0.5, "bias": 0.0}
+linear = "nn.Linear(2, 3)", lambda: nn.Linear(2, 3), right
+three = "nn.Conv1d(2, 3, 2), whose weight has three axes,", lambda: nn.Conv1d(2, 3, 2), right
+decay("a linear layer's matrix decays, its bias does not", linear, three)
+vectors = "attention_norm.weight attention_norm.bias wq.bias ffn_norm.weight".split()
+right = {"tok_embeddings.weight": 0.5, "wq.weight": 0.5} | dict.fromkeys(vectors, 0.0)
+title = "embeddings decay, norms do not, and a shared matrix is listed once"
+decay(title, ("a model whose output is tied to its embeddings", tied, right))
+right = {"0.weight": "in no group", "0.bias": 0.0, "1.weight": 0.0, "1.bias": "in no group"}
+title = "what is frozen is in no group"
+decay(title, ("a model with 0.weight and 1.bias frozen", frozen, right))
+
+learning_rate = Check("learning_rate", "optim")
+
+
+def rates(learning_rate: Any, steps: Tensor, **options: Any) -> Tensor:
+    """The rates of some steps, as one tensor."""
+    got = [call(learning_rate, step, **options) for step in steps.tolist()]
+    if any(isinstance(rate, Tensor) for rate in got):
+        raise Complaint("gives a tensor, and a float is right.")
+    return torch.tensor([float(rate) for rate in got], dtype=torch.float64)
+
+
+def formula(steps: Tensor, peak: float, warmup: int, total: int, ratio: float = 0.0) -> Tensor:
+    """A line to the peak, times the square of a quarter of a cosine."""
+    top = max(warmup, 1)  # the peak's step, counted from 1
+    way = (steps.double() + 1 - top).clamp(0, total - top) / max(total - top, 1)
+    falls = ratio + (1 - ratio) * (way * math.pi / 2).cos() ** 2
+    return peak * falls * ((steps + 1) / top).clamp(max=1)
+
+
+def curve(title: str, *calls: tuple[Any, ...]) -> None:
+    """A probe of the rates of so many steps; then peak, warmup, total and perhaps floor_ratio."""
+    inputs = [(torch.arange(n), *how) for n, *how in calls]
+    agrees(learning_rate, title, formula, inputs, through=rates, rtol=1e-6, atol=1e-12)
+
+
+curve("four steps, by hand: two up, two down", (4, 1.0, 2, 4))  # 0.5, 1, 0.5, 0
+curve("it rises in a straight line and falls along half a cosine", (8, 4.0, 4, 8))
+curve("it falls to the floor, and there it stays", (11, 2.0, 2, 6, 0.1))
+extremes = (3, 1.0, 0, 3), (4, 1.0, 4, 4), (1, 1.0, 1, 1), (1, 1.0, 0, 1)
+curve("it works without a warm-up, and with nothing else", *extremes)
+curve("a long schedule is that of the formula", (300, 6e-4, 30, 300, 0.1))
+NO_CURVES = (0, 1.0, 5, 4), (-1, 1.0, 0, 4), (0, 1.0, -1, 4), (0, 1.0, 0, 0)
+refused = [(curve, "a ValueError") for curve in NO_CURVES]
+examples(learning_rate, "what makes no curve is refused", *refused, through=refusal)
