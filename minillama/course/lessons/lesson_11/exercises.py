@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
-from minillama.course.checking.probes import Parts, agrees, examples
+from minillama.course.checking.probes import Parts, agrees, all_agree, examples
 from minillama.course.complaint import Complaint
 from minillama.data import IGNORED, Batch
 
@@ -23,20 +23,18 @@ def autograds(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.autograd.grad(F.cross_entropy(leaf, targets), leaf)[0]
 
 
-half = torch.tensor([[2.0, 1.0, 1.0]]).log()  # probabilities of a half and two quarters
-examples(
-    cross_entropy_gradient,
-    "one position by hand: softmax minus one-hot",
-    ((half, torch.tensor([1])), torch.tensor([[0.5, -0.75, 0.25]]),
-     "one position of probabilities [½, ¼, ¼] and target 1"),
-)  # fmt: skip
-agrees(
-    cross_entropy_gradient,
-    "the mean over several positions, as autograd has it",
-    autograds,
-    lambda: [(torch.randn(t, n), torch.randint(n, (t,))) for t, n in ((2, 3), (5, 7))],
-    axes="time vocab_size",
-)
+right = torch.tensor([[0.5, -0.75, 0.25]])
+words = "one position of probabilities [½, ¼, ¼] and target 1"
+one = (torch.tensor([[2.0, 1.0, 1.0]]).log(), torch.tensor([1])), right, words
+examples(cross_entropy_gradient, "one position by hand: softmax minus one-hot", one)
+
+
+def several() -> list[Any]:
+    return [(torch.randn(t, n), torch.randint(n, (t,))) for t, n in ((2, 3), (5, 7))]
+
+
+title = "the mean over several positions, as autograd has it"
+agrees(cross_entropy_gradient, title, autograds, several, axes="time vocab_size")
 
 warmup_stable_decay = Check("warmup_stable_decay", MODULE)
 
@@ -81,10 +79,9 @@ def batches_of(targets: Sequence[list[list[int]]]) -> list[Batch]:
 
 
 def gradients_of(model: nn.Module) -> dict[str, Tensor]:
-    found = {name: x.grad.float() for name, x in model.named_parameters() if x.grad is not None}
-    if not found:
+    if any(parameter.grad is None for parameter in model.parameters()):
         raise Complaint("leaves no gradients in the model: is `backward()` called?")
-    return {f"the gradient of {name}": gradient for name, gradient in found.items()}
+    return {f"the gradient of {name}": x.grad.float() for name, x in model.named_parameters()}
 
 
 def one_large(batches: list[Batch], before: float) -> Parts:
@@ -148,24 +145,15 @@ def pytorchs(gradients: list[Tensor], largest: float) -> Parts:
     return numbered(parameter.grad for parameter in parameters)
 
 
+def three_random() -> list[Any]:
+    return [([torch.randn(3, 2), 4 * torch.randn(5), torch.randn(1)], 1.0)]
+
+
 large = [torch.tensor([3.0, 0.0]), torch.tensor([[0.0], [4.0]])]
 small = [torch.tensor([0.3, 0.0]), torch.tensor([0.4])]
-zero = [torch.zeros(2)]
-title = "two tensors of norms 3 and 4 have the norm 5 together"
-halves = numbered(x / 2 for x in large)
-examples(clip_by_global_norm, title, ((large, 2.5), halves), through=clipped)
-examples(
-    clip_by_global_norm,
-    "what is small enough stays as it is",
-    ((small, 2.0), numbered(small)),
-    ((zero, 1.0), numbered(zero)),
-    through=clipped,
-)
-agrees(
-    clip_by_global_norm,
-    "as torch.nn.utils.clip_grad_norm_",
-    pytorchs,
-    lambda: [([torch.randn(3, 2), 4 * torch.randn(5), torch.randn(1)], 1.0)],
-    words="three random tensors, and largest 1",
-    through=clipped,
-)
+tensors = {
+    "two tensors of norms 3 and 4 have the norm 5 together": [(large, 2.5)],
+    "what is small enough stays as it is": [(small, 2.0), ([torch.zeros(2)], 1.0)],
+    "as torch.nn.utils.clip_grad_norm_": three_random,
+}
+all_agree(clip_by_global_norm, pytorchs, tensors, through=clipped)
