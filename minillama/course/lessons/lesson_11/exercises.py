@@ -1,6 +1,6 @@
 """The checks of lesson 11's exercises: the loss's gradient, a schedule, adding up, clipping."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -29,12 +29,11 @@ one = (torch.tensor([[2.0, 1.0, 1.0]]).log(), torch.tensor([1])), right, words
 examples(cross_entropy_gradient, "one position by hand: softmax minus one-hot", one)
 
 
-def several() -> list[Any]:
-    return [(torch.randn(t, n), torch.randint(n, (t,))) for t, n in ((2, 3), (5, 7))]
-
-
-title = "the mean over several positions, as autograd has it"
-agrees(cross_entropy_gradient, title, autograds, several, axes="time vocab_size")
+agrees(
+    cross_entropy_gradient, "the mean over several positions, as autograd has it", autograds,
+    lambda: [(torch.randn(t, n), torch.randint(n, (t,))) for t, n in ((2, 3), (5, 7))],
+    axes="time vocab_size",
+)  # fmt: skip
 
 warmup_stable_decay = Check("warmup_stable_decay", MODULE)
 
@@ -72,10 +71,19 @@ class Toy(nn.Module):
         return self.layer(torch.tanh(self.table(tokens)) + 0.3 * place[..., None])
 
 
-def batches_of(targets: Sequence[list[list[int]]]) -> list[Batch]:
-    shape = len(targets[0]), len(targets[0][0])
-    documents = torch.arange(shape[1]).expand(shape)
-    return [Batch(torch.randint(5, shape), torch.tensor(t), documents.clone()) for t in targets]
+FULL, FEW = [[1, 2, 3, 0], [3, 3, 1, 2]], [[2, IGNORED, IGNORED, IGNORED], [IGNORED] * 4]
+SOME = [[IGNORED, 1, 0, IGNORED], [2, 2, IGNORED, 1]]
+
+
+def batches_of(*targets: list[list[int]], before: float = 0.0) -> tuple[list[Batch], float]:
+    documents = torch.arange(4).expand(2, 4)
+    rows = [(torch.randint(5, (2, 4)), torch.tensor(t), documents.clone()) for t in targets]
+    return [Batch(*row) for row in rows], before
+
+
+def in_words(batches: list[Batch], before: float) -> str:
+    targets = ", ".join(str(int((batch.targets != IGNORED).sum())) for batch in batches)
+    return f"batches of {targets} targets" + " and gradients of 1 from before" * (before == 1)
 
 
 def gradients_of(model: nn.Module) -> dict[str, Tensor]:
@@ -106,22 +114,12 @@ def accumulated(f: Any, batches: list[Batch], before: float) -> dict[str, Any]:
     return gradients_of(model) | {"the loss": loss} | kind
 
 
-def adds_up(title: str, words: str, *targets: list[list[int]], before: float = 0.0) -> None:
-    """A probe of batches with these targets, and gradients of `before` in the model."""
-    how: dict[str, Any] = {"words": words, "through": accumulated}
-    agrees(accumulate, title, one_large, lambda: [(batches_of(targets), before)], **how)
-
-
-FULL = [[1, 2, 3, 0], [3, 3, 1, 2]]
-FEW = [[2, IGNORED, IGNORED, IGNORED], [IGNORED] * 4]
-SOME = [[IGNORED, 1, 0, IGNORED], [2, 2, IGNORED, 1]]
-adds_up("one batch is as usual", "one batch of 8 targets", FULL)
-title = "several batches give the gradient of one large batch"
-adds_up(title, "two batches of 8 targets each", FULL, FULL)
-title = "however the targets are spread over them"
-adds_up(title, "batches of 8, 1 and 5 targets", FULL, FEW, SOME)
-words = "a model with gradients of 1 from before, and two batches"
-adds_up("gradients of before are gone", words, FULL, SOME, before=1.0)
+all_agree(accumulate, one_large, {
+    "one batch is as usual": lambda: [batches_of(FULL)],
+    "several batches give the gradient of one large batch": lambda: [batches_of(FULL, FULL)],
+    "however the targets are spread over them": lambda: [batches_of(FULL, FEW, SOME)],
+    "gradients of before are gone": lambda: [batches_of(FULL, SOME, before=1.0)],
+}, through=accumulated, words=in_words)  # fmt: skip
 
 clip_by_global_norm = Check("clip_by_global_norm", MODULE)
 
@@ -145,15 +143,11 @@ def pytorchs(gradients: list[Tensor], largest: float) -> Parts:
     return numbered(parameter.grad for parameter in parameters)
 
 
-def three_random() -> list[Any]:
-    return [([torch.randn(3, 2), 4 * torch.randn(5), torch.randn(1)], 1.0)]
-
-
-large = [torch.tensor([3.0, 0.0]), torch.tensor([[0.0], [4.0]])]
-small = [torch.tensor([0.3, 0.0]), torch.tensor([0.4])]
-tensors = {
-    "two tensors of norms 3 and 4 have the norm 5 together": [(large, 2.5)],
-    "what is small enough stays as it is": [(small, 2.0), ([torch.zeros(2)], 1.0)],
-    "as torch.nn.utils.clip_grad_norm_": three_random,
-}
-all_agree(clip_by_global_norm, pytorchs, tensors, through=clipped)
+all_agree(clip_by_global_norm, pytorchs, {
+    "two tensors of norms 3 and 4 have the norm 5 together":
+        [([torch.tensor([3.0, 0.0]), torch.tensor([[0.0], [4.0]])], 2.5)],
+    "what is small enough stays as it is":
+        [([torch.tensor([0.3, 0.0]), torch.tensor([0.4])], 2.0), ([torch.zeros(2)], 1.0)],
+    "as torch.nn.utils.clip_grad_norm_":
+        lambda: [([torch.randn(3, 2), 4 * torch.randn(5), torch.randn(1)], 1.0)],
+}, through=clipped)  # fmt: skip

@@ -11,7 +11,7 @@ from torch.optim.adamw import adamw
 
 from minillama.course.checking.answer import call, refusal
 from minillama.course.checking.check import Check
-from minillama.course.checking.probes import Parts, agrees, examples
+from minillama.course.checking.probes import Parts, agrees, all_agree, examples
 from minillama.course.complaint import Complaint
 
 adamw_step = Check("adamw_step", "optim")
@@ -42,28 +42,10 @@ def pytorchs(
     return Parts(zip(NEW, new, strict=True))
 
 
-def steps(title: str, *calls: tuple[Any, ...]) -> None:
-    """A probe of steps: parameter, gradient, mean and mean_square as lists, and the numbers."""
-    inputs = []
-    for args in calls:
-        tensors = torch.broadcast_tensors(*(torch.tensor(x).float() for x in args[:4]))
-        inputs.append((*(x.clone() for x in tensors), *args[4:]))
-    agrees(adamw_step, title, pytorchs, inputs, through=stepped)
-
-
-# The corrected mean is 0.5 and the corrected mean square 0.25, whose root is 0.5 too.
-steps("one weight, its first step by hand", ([1], 0.5, 0, 0, 1, 0.1, 0))
-# Here they are -0.005 / 0.19, where 0.19 is 1 - 0.9 ** 2, and 0.25.
-steps("one weight, its second step by hand", ([0.9], -0.5, 0.05, 0.0125, 2, 0.1, 0))
-title = "the first step is lr long, however large the gradient is"
-steps(title, (0, [0.001, -1, 1000], 0, 0, 1, 0.1, 0))
-title = "without a gradient, a weight shrinks by lr * weight_decay of itself"
-steps(title, ([2, -4], 0, 0, 0, 1, 0.5, 0.1))
-title = "decay takes the same from a weight whatever its gradient is"
-steps(title, (2, [0.001, 1, 1000], 0, 0, 1, 0.5, 0.1))
-title, first = "eps is added to the root, and the betas are those given", (0, 0, 1, 1, 0)
-eps = (0, [1], *first, (0.9, 0.95), 3.0), (0, [1e-8], *first)
-steps(title, *eps, (0, [2], *first, (0.5, 0.75)))
+def step(*args: Any) -> tuple[Any, ...]:
+    """Arguments with tensors for parameter, gradient, mean and mean_square."""
+    tensors = torch.broadcast_tensors(*(torch.tensor(x).float() for x in args[:4]))
+    return (*(x.clone() for x in tensors), *args[4:])
 
 
 def ten_steps() -> Iterator[tuple[Any, ...]]:
@@ -74,9 +56,25 @@ def ten_steps() -> Iterator[tuple[Any, ...]]:
         yield args
 
 
-title = "ten steps are those of torch.optim.AdamW"
-how = {"words": "random numbers, lr 0.05, weight_decay 0.3", "rtol": 1e-7, "atol": 1e-9}
-agrees(adamw_step, title, pytorchs, ten_steps, through=stepped, **how)
+all_agree(adamw_step, pytorchs, {
+    # The corrected mean is 0.5 and the corrected mean square 0.25, whose root is 0.5 too.
+    "one weight, its first step by hand": [step([1], 0.5, 0, 0, 1, 0.1, 0)],
+    # Here they are -0.005 / 0.19, where 0.19 is 1 - 0.9 ** 2, and 0.25.
+    "one weight, its second step by hand": [step([0.9], -0.5, 0.05, 0.0125, 2, 0.1, 0)],
+    "the first step is lr long, however large the gradient is":
+        [step(0, [0.001, -1, 1000], 0, 0, 1, 0.1, 0)],
+    "without a gradient, a weight shrinks by lr * weight_decay of itself":
+        [step([2, -4], 0, 0, 0, 1, 0.5, 0.1)],
+    "decay takes the same from a weight whatever its gradient is":
+        [step(2, [0.001, 1, 1000], 0, 0, 1, 0.5, 0.1)],
+    "eps is added to the root, and the betas are those given":
+        [step(0, [1], 0, 0, 1, 1, 0, (0.9, 0.95), 3.0), step(0, [1e-8], 0, 0, 1, 1, 0),
+         step(0, [2], 0, 0, 1, 1, 0, (0.5, 0.75))],
+}, through=stepped)  # fmt: skip
+agrees(
+    adamw_step, "ten steps are those of torch.optim.AdamW", pytorchs, ten_steps, through=stepped,
+    words="random numbers, lr 0.05, weight_decay 0.3", rtol=1e-7, atol=1e-9,
+)  # fmt: skip
 
 parameter_groups = Check("parameter_groups", "optim")
 
@@ -126,23 +124,25 @@ def decays(parameter_groups: Any, make: Any, weight_decay: float) -> dict[str, A
     return {name: words[min(len(found[name]), 2)] or found[name][0] for name in names.values()}
 
 
-def decay(title: str, *models: tuple[str, Any, dict[str, Any]]) -> None:
-    """A probe of models: words, what makes the model, and its parameters' decays."""
-    calls = [((make, 0.5), right, f"{of} and weight_decay = 0.5") for of, make, right in models]
-    examples(parameter_groups, title, *calls, through=decays)
-
-
-right = {"weight": 0.5, "bias": 0.0}
-linear = "nn.Linear(2, 3)", lambda: nn.Linear(2, 3), right
-three = "nn.Conv1d(2, 3, 2), whose weight has three axes,", lambda: nn.Conv1d(2, 3, 2), right
-decay("a linear layer's matrix decays, its bias does not", linear, three)
+linear, half = {"weight": 0.5, "bias": 0.0}, "and weight_decay = 0.5"
+examples(
+    parameter_groups, "a linear layer's matrix decays, its bias does not",
+    ((lambda: nn.Linear(2, 3), 0.5), linear, f"nn.Linear(2, 3) {half}"),
+    ((lambda: nn.Conv1d(2, 3, 2), 0.5), linear,
+     f"nn.Conv1d(2, 3, 2), whose weight has three axes, {half}"),
+    through=decays,
+)  # fmt: skip
 vectors = "attention_norm.weight attention_norm.bias wq.bias ffn_norm.weight".split()
 right = {"tok_embeddings.weight": 0.5, "wq.weight": 0.5} | dict.fromkeys(vectors, 0.0)
-title = "embeddings decay, norms do not, and a shared matrix is listed once"
-decay(title, ("a model whose output is tied to its embeddings", tied, right))
+examples(
+    parameter_groups, "embeddings decay, norms do not, and a shared matrix is listed once",
+    ((tied, 0.5), right, f"a model whose output is tied to its embeddings {half}"), through=decays,
+)  # fmt: skip
 right = {"0.weight": "in no group", "0.bias": 0.0, "1.weight": 0.0, "1.bias": "in no group"}
-title = "what is frozen is in no group"
-decay(title, ("a model with 0.weight and 1.bias frozen", frozen, right))
+examples(
+    parameter_groups, "what is frozen is in no group",
+    ((frozen, 0.5), right, f"a model with 0.weight and 1.bias frozen {half}"), through=decays,
+)  # fmt: skip
 
 learning_rate = Check("learning_rate", "optim")
 
@@ -163,18 +163,14 @@ def formula(steps: Tensor, peak: float, warmup: int, total: int, ratio: float = 
     return peak * falls * ((steps + 1) / top).clamp(max=1)
 
 
-def curve(title: str, *calls: tuple[Any, ...]) -> None:
-    """A probe of the rates of so many steps; then peak, warmup, total and perhaps floor_ratio."""
-    inputs = [(torch.arange(n), *how) for n, *how in calls]
-    agrees(learning_rate, title, formula, inputs, through=rates, rtol=1e-6, atol=1e-12)
-
-
-curve("four steps, by hand: two up, two down", (4, 1.0, 2, 4))  # 0.5, 1, 0.5, 0
-curve("it rises in a straight line and falls along half a cosine", (8, 4.0, 4, 8))
-curve("it falls to the floor, and there it stays", (11, 2.0, 2, 6, 0.1))
-extremes = (3, 1.0, 0, 3), (4, 1.0, 4, 4), (1, 1.0, 1, 1), (1, 1.0, 0, 1)
-curve("it works without a warm-up, and with nothing else", *extremes)
-curve("a long schedule is that of the formula", (300, 6e-4, 30, 300, 0.1))
-NO_CURVES = (0, 1.0, 5, 4), (-1, 1.0, 0, 4), (0, 1.0, -1, 4), (0, 1.0, 0, 0)
-refused = [(curve, "a ValueError") for curve in NO_CURVES]
-examples(learning_rate, "what makes no curve is refused", *refused, through=refusal)
+all_agree(learning_rate, formula, {
+    "four steps, by hand: two up, two down": [(torch.arange(4), 1.0, 2, 4)],  # 0.5, 1, 0.5, 0
+    "it rises in a straight line and falls along half a cosine": [(torch.arange(8), 4.0, 4, 8)],
+    "it falls to the floor, and there it stays": [(torch.arange(11), 2.0, 2, 6, 0.1)],
+    "it works without a warm-up, and with nothing else":
+        [(torch.arange(n), 1.0, warmup, n) for n, warmup in ((3, 0), (4, 4), (1, 1), (1, 0))],
+    "a long schedule is that of the formula": [(torch.arange(300), 6e-4, 30, 300, 0.1)],
+}, through=rates, rtol=1e-6, atol=1e-12)  # fmt: skip
+refused = (0, 1.0, 5, 4), (-1, 1.0, 0, 4), (0, 1.0, -1, 4), (0, 1.0, 0, 0)
+calls = [(args, "a ValueError") for args in refused]
+examples(learning_rate, "what makes no curve is refused", *calls, through=refusal)

@@ -19,7 +19,6 @@ weights = scores.softmax(dim=-1)
 """
 # The plain version needs a key-value head for each query head.
 REPEATED = "".join(f"{x} = {x}.repeat_interleave(q.shape[1] // {x}.shape[1], 1)\n" for x in "kv")
-GROUPS_HINT = "query head h has key-value head h // (n_heads / n_kv_heads)"
 
 
 def family(name: str) -> tuple[Mistake, ...]:
