@@ -95,14 +95,14 @@ def frozen() -> nn.Module:
     return model
 
 
-def decays(parameter_groups: Any, make: Any, weight_decay: float) -> dict[str, Any]:
+def decays(parameter_groups: Any, of: str, make: Any) -> dict[str, Any]:
     """Each parameter's weight decay by its name, or how its listing went wrong."""
     model = make()
-    groups = call(parameter_groups, model, weight_decay)
+    groups = call(parameter_groups, model, 0.5)
     if not isinstance(groups, tuple | list) or any(
         not isinstance(group, dict) or "params" not in group for group in groups
     ):
-        kind = type(groups).__name__
+        kind = "generator" if isinstance(groups, Iterator) else type(groups).__name__
         raise Complaint(f'gives a {kind}, and no list of dicts with "params" and "weight_decay".')
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found = defaultdict(list)
@@ -124,25 +124,19 @@ def decays(parameter_groups: Any, make: Any, weight_decay: float) -> dict[str, A
     return {name: words[min(len(found[name]), 2)] or found[name][0] for name in names.values()}
 
 
-linear, half = {"weight": 0.5, "bias": 0.0}, "and weight_decay = 0.5"
-examples(
-    parameter_groups, "a linear layer's matrix decays, its bias does not",
-    ((lambda: nn.Linear(2, 3), 0.5), linear, f"nn.Linear(2, 3) {half}"),
-    ((lambda: nn.Conv1d(2, 3, 2), 0.5), linear,
-     f"nn.Conv1d(2, 3, 2), whose weight has three axes, {half}"),
-    through=decays,
-)  # fmt: skip
-vectors = "attention_norm.weight attention_norm.bias wq.bias ffn_norm.weight".split()
-right = {"tok_embeddings.weight": 0.5, "wq.weight": 0.5} | dict.fromkeys(vectors, 0.0)
-examples(
-    parameter_groups, "embeddings decay, norms do not, and a shared matrix is listed once",
-    ((tied, 0.5), right, f"a model whose output is tied to its embeddings {half}"), through=decays,
-)  # fmt: skip
-right = {"0.weight": "in no group", "0.bias": 0.0, "1.weight": 0.0, "1.bias": "in no group"}
-examples(
-    parameter_groups, "what is frozen is in no group",
-    ((frozen, 0.5), right, f"a model with 0.weight and 1.bias frozen {half}"), through=decays,
-)  # fmt: skip
+def rule(of: str, make: Any) -> dict[str, Any]:
+    named = make().named_parameters()
+    return {name: 0.5 * (p.ndim > 1) if p.requires_grad else "in no group" for name, p in named}
+
+
+all_agree(parameter_groups, rule, {
+    "a linear layer's matrix decays, its bias does not":
+        [("nn.Linear(2, 3)", lambda: nn.Linear(2, 3)),
+         ("nn.Conv1d(2, 3, 2), whose weight has three axes,", lambda: nn.Conv1d(2, 3, 2))],
+    "embeddings decay, norms do not, and a shared matrix is listed once":
+        [("a model whose output is tied to its embeddings", tied)],
+    "what is frozen is in no group": [("a model with 0.weight and 1.bias frozen", frozen)],
+}, through=decays, words=lambda of, make: f"{of} and weight_decay = 0.5")  # fmt: skip
 
 learning_rate = Check("learning_rate", "optim")
 

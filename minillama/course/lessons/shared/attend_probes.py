@@ -66,14 +66,11 @@ def later(x: Tensor, t: int) -> Tensor:
 
 def add_probes(check: Check, run: Run, oracle: Callable[..., Tensor], axes: str) -> None:
     """The probes of a function that turns queries, keys (and values) into weights or means."""
-    documents, n = (
-        [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]],
-        2 + (axes == AXES),
-    )  # with values or without
+    n, documents = 2 + (axes == AXES), [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]]
     two = [[2.0, 0, 0, 0], [0, 2, 0, 0]], [[0.0, 1, 0, 0], [1, 0, 0, 0]], torch.eye(2, 4)
     by_hand = "q and k of the shape (1, 1, 2, 4), which is (batch, heads, time, head_dim), with "
     by_hand += "q = [[2,0,0,0], [0,2,0,0]] and k = [[0,1,0,0], [1,0,0,0]]"
-    by_hand += " and v = [[1,0,0,0], [0,1,0,0]]" * (n == 3)
+    by_hand += " and v = [[1,0,0,0], [0,1,0,0]]" * (n == 3)  # with values or without
 
     def through(answer: Any, q: Tensor, k: Tensor, v: Any = None, seen: Any = None) -> Any:
         return run(answer, q, k, k if v is None else v, None if seen is None else seen[:, None])
