@@ -23,9 +23,9 @@ def autograds(logits: Tensor, targets: Tensor) -> Tensor:
     return torch.autograd.grad(F.cross_entropy(leaf, targets), leaf)[0]
 
 
-right = torch.tensor([[0.5, -0.75, 0.25]])
+gradient = torch.tensor([[0.5, -0.75, 0.25]])
 words = "one position of probabilities [½, ¼, ¼] and target 1"
-one = (torch.tensor([[2.0, 1.0, 1.0]]).log(), torch.tensor([1])), right, words
+one = (torch.tensor([[2.0, 1.0, 1.0]]).log(), torch.tensor([1])), gradient, words
 examples(cross_entropy_gradient, "one position by hand: softmax minus one-hot", one)
 agrees(
     cross_entropy_gradient, "the mean over several positions, as autograd has it", autograds,
@@ -85,9 +85,11 @@ def in_words(batches: list[Batch], before: float) -> str:
 
 
 def gradients_of(model: nn.Module) -> dict[str, Tensor]:
-    if any(parameter.grad is None for parameter in model.parameters()):
+    grads = {f"the gradient of {name}": x.grad for name, x in model.named_parameters()}
+    found = {name: grad.float() for name, grad in grads.items() if grad is not None}
+    if len(found) < len(grads):
         raise Complaint("leaves no gradients in the model: is `backward()` called?")
-    return {f"the gradient of {name}": x.grad.float() for name, x in model.named_parameters()}
+    return found
 
 
 def one_large(batches: list[Batch], before: float) -> Parts:

@@ -36,9 +36,10 @@ def pytorchs(
 ) -> Parts:  # fmt: skip
     """A step of PyTorch's AdamW, without its class, whose import takes a second."""
     new = [x.clone() for x in (mean, square, weight)]
-    lists = [[new[2]], [gradient], [new[0]], [new[1]], [], [torch.tensor(step - 1.0)]]
-    numbers = {"lr": lr, "weight_decay": weight_decay, "beta1": betas[0], "beta2": betas[1]}
-    adamw(*lists, **numbers, eps=eps, amsgrad=False, maximize=False)
+    adamw(
+        [new[2]], [gradient], [new[0]], [new[1]], [], [torch.tensor(step - 1.0)], lr=lr, eps=eps,
+        weight_decay=weight_decay, beta1=betas[0], beta2=betas[1], amsgrad=False, maximize=False,
+    )  # fmt: skip
     return Parts(zip(NEW, new, strict=True))
 
 

@@ -119,8 +119,8 @@ def add_leading_axes(check: Check, run: Run, oracle: Callable[..., Tensor]) -> N
 
     agrees(
         check, "any number of axes may stand before time", right,
-        lambda: [tuple(x[0, 0].view(*n, 3, 8) for x in inputs(3, 3)) for n in ((), (1,))],
-        through=lambda answer, *args: run(answer, *args, None),
+        lambda: [tuple(x[0, 0].view((*n, 3, 8)) for x in inputs(3, 3)) for n in ((), (1,))],
+        through=lambda answer, q, k, v: run(answer, q, k, v, None),
         words=lambda q, *_: f"q of the shape {tuple(q.shape)}",
     )  # fmt: skip
 
