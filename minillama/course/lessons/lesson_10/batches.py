@@ -10,7 +10,7 @@ from torch import Tensor
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
-from minillama.course.checking.probes import examples
+from minillama.course.checking.probes import agrees, examples
 from minillama.course.complaint import Complaint
 from minillama.data import IGNORED, PADDING, Documents
 
@@ -135,17 +135,17 @@ def every_item(pack: Any) -> Iterator[Case]:
     yield Case(overfull, [], f"{example} rows' sums above 12")
 
 
-@pack.probe("each item goes into the fullest row that has room")
-def fullest(pack: Any) -> Iterator[Case]:
-    for n, largest, capacity in ((12, 9, 10), (60, 20, 30)):
-        sizes = some_sizes(n, largest)
-        got = sums(packed(pack, sizes, capacity), sizes)
-        # Taking the items in descending order is best fit as well, and packs a little better.
-        right, better = (best_fit(x, capacity) for x in (sizes, sorted(sizes, reverse=True)))
-        words = f"sizes {sizes}" if n < 20 else f"{n} sizes from 1 to {largest}"
-        example = f"{words} and capacity {capacity}, as the rows' sums"
-        yield Case(got, better if got == better else right, example)
+def fullness(pack: Any, sizes: list[int], capacity: int) -> list[int]:
+    """How full an answer's rows are."""
+    got = sums(packed(pack, sizes, capacity), sizes)
+    # Taking the items in descending order is best fit as well, and packs a little better.
+    better = got == best_fit(sorted(sizes, reverse=True), capacity)
+    return best_fit(sizes, capacity) if better else got
 
+
+some = [(some_sizes(12, 9), 10), (some_sizes(60, 20), 30)]
+title = "each item goes into the fullest row that has room"
+agrees(pack, title, best_fit, some, through=fullness)
 
 packed_batches = Check("PackedBatches", "data")
 
@@ -212,6 +212,6 @@ epochs("two documents in a row know nothing of each other", [3, 3], 6, 1, n_rows
 epochs("an epoch has all rows, and each document once", [9] * 10, 8, 4, n_rows=10)
 epochs("a document that fits a row stands in one row", [6] * 4, 8, 1, n_rows=4)
 epochs("a document too long for a row is cut, and no target is lost", [8, 2], 3, 1, n_rows=3)
-some = np.random.default_rng(0).integers(0, 40, 40).tolist()
-epochs("every target of every document comes once in every epoch", some, 30, 1, n_rows=0)
+lengths = np.random.default_rng(0).integers(0, 40, 40).tolist()
+epochs("every target of every document comes once in every epoch", lengths, 30, 1, n_rows=0)
 reproducible(packed_batches, lambda answer, seed: call(answer, numbered([9] * 40), 8, 4, seed))

@@ -151,10 +151,10 @@ def rates(learning_rate: Any, steps: Tensor, **options: Any) -> Tensor:
 
 
 def formula(steps: Tensor, peak: float, warmup: int, total: int, ratio: float = 0.0) -> Tensor:
-    """A line to the peak, times the square of a quarter of a cosine."""
+    """A line to the peak, times half a cosine to the floor."""
     top = max(warmup, 1)  # the peak's step, counted from 1
     way = (steps.double() + 1 - top).clamp(0, total - top) / max(total - top, 1)
-    falls = ratio + (1 - ratio) * (way * math.pi / 2).cos() ** 2
+    falls = ratio + (1 - ratio) * (1 + (way * math.pi).cos()) / 2
     return peak * falls * ((steps + 1) / top).clamp(max=1)
 
 

@@ -80,7 +80,8 @@ def add_probes(check: Check, run: Run, oracle: Callable[..., Tensor], axes: str)
 
     def in_words(q: Tensor, k: Tensor, v: Tensor, seen: Any = None) -> str:
         words = f"{q.shape[-2]} queries and {k.shape[-2]} keys" + " and a mask" * (seen is not None)
-        return by_hand if q.shape[-1] == 4 else f"{words}, in {str(q.dtype).removeprefix('torch.')}"
+        words += f", in {str(q.dtype).removeprefix('torch.')}, with scores up to "
+        return by_hand if q.shape[-1] == 4 else words + f"{(q @ k.mT).abs().max() / 8**0.5:,.0f}"
 
     how = {"through": through, "words": in_words, "axes": axes}
     all_agree(check, right, {
