@@ -22,7 +22,6 @@ from minillama.course.complaint import Complaint
 Args = tuple[Any, ...]
 Answer = Callable[..., Any]
 Inputs = Iterable[Args] | Callable[[], Iterable[Args]]  # random ones are made while a probe runs
-KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 class Parts(dict[Any, Any]):
@@ -40,9 +39,8 @@ def examples(check: Check, title: str, *calls: tuple[Any, ...], **how: Any) -> N
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
         for args, right, *words in calls:
-            got = called(check, through, answer, copied(args))
             example = words[0] if words else told(check, tell, args)
-            yield from cases(got, right, example, **how)
+            yield from cases(called(check, through, answer, copied(args)), right, example, **how)
 
 
 def agrees(check: Check, title: str, oracle: Answer, inputs: Inputs, **how: Any) -> None:
@@ -128,7 +126,9 @@ def cases(got: Any, right: Any, example: str, **how: Any) -> Iterator[Case]:
 def called(check: Check, through: Answer, answer: Answer, args: Args) -> Any:
     """Call an answer, with keywords where the reference takes those only."""
     taken = inspect.signature(check.reference).parameters.values()
-    named = {x.name: value for x, value in zip(taken, args, strict=False) if x.kind is KEYWORD}
+    named = {
+        x.name: value for x, value in zip(taken, args, strict=False) if x.kind is x.KEYWORD_ONLY
+    }
     return through(answer, *args[: len(args) - len(named)], **named)
 
 
