@@ -126,9 +126,7 @@ def cases(got: Any, right: Any, example: str, **how: Any) -> Iterator[Case]:
 def called(check: Check, through: Answer, answer: Answer, args: Args) -> Any:
     """Call an answer, with keywords where the reference takes those only."""
     taken = inspect.signature(check.reference).parameters.values()
-    named = {
-        x.name: value for x, value in zip(taken, args, strict=False) if x.kind is x.KEYWORD_ONLY
-    }
+    named = {x.name: y for x, y in zip(taken, args, strict=False) if x.kind is x.KEYWORD_ONLY}
     return through(answer, *args[: len(args) - len(named)], **named)
 
 
