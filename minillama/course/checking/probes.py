@@ -1,7 +1,8 @@
 """Probes that many checks share: calls with known results, an oracle, gradients.
 
 Inputs are made while the probe runs, so that every answer gets the same random numbers. Where an
-example has no words of its own, its arguments are told by the reference's names for them.
+example has no words of its own, its arguments are told by the reference's names for them. What the
+reference takes by keyword only is given by keyword.
 """
 
 import inspect
@@ -24,6 +25,10 @@ Answer = Callable[..., Any]
 Inputs = Iterable[Args] | Callable[[], Iterable[Args]]  # random ones are made while a probe runs
 
 
+class Parts(dict[Any, Any]):
+    """The parts of a result by their names; each that is right is a case of its own."""
+
+
 def examples(check: Check, title: str, *calls: tuple[Any, ...], **how: Any) -> None:
     """A probe of calls worked out by hand: (arguments, result) or (arguments, result, words).
 
@@ -35,8 +40,8 @@ def examples(check: Check, title: str, *calls: tuple[Any, ...], **how: Any) -> N
     @check.probe(title)
     def probe(answer: Answer) -> Iterator[Case]:
         for args, right, *words in calls:
-            got = through(answer, *copied(args))
-            yield Case(got, right, words[0] if words else told(check, tell, args), **how)
+            example = words[0] if words else told(check, tell, args)
+            yield from cases(called(check, through, answer, copied(args)), right, example, **how)
 
 
 def agrees(check: Check, title: str, oracle: Answer, inputs: Inputs, **how: Any) -> None:
@@ -52,7 +57,8 @@ def agrees(check: Check, title: str, oracle: Answer, inputs: Inputs, **how: Any)
             right, first = oracle(*args), args[0]
             if all(isinstance(x, Tensor) and x.is_floating_point() for x in (right, first)):
                 right = right.to(first.dtype)
-            yield Case(through(answer, *args), right, told(check, tell, args), **how)
+            got = called(check, through, answer, args)
+            yield from cases(got, right, told(check, tell, args), **how)
 
 
 def all_examples(check: Check, probes: Mapping[str, Iterable[Any]], **how: Any) -> None:
@@ -130,6 +136,22 @@ def modules(made_with: Callable[..., Args], also: Answer = lambda x, *more: ()) 
         return call(forward, x, *also(x, *more))
 
     return through
+
+
+def cases(got: Any, right: Any, example: str, **how: Any) -> Iterator[Case]:
+    """One case, or one for each of the Parts of a result."""
+    if isinstance(right, Parts):
+        for name, part in right.items():
+            yield Case(got[name], part, f"{example}, as {name}", **how)
+    else:
+        yield Case(got, right, example, **how)
+
+
+def called(check: Check, through: Answer, answer: Answer, args: Args) -> Any:
+    """Call an answer, with keywords where the reference takes those only."""
+    taken = inspect.signature(check.reference).parameters.values()
+    named = {x.name: y for x, y in zip(taken, args, strict=False) if x.kind is x.KEYWORD_ONLY}
+    return through(answer, *args[: len(args) - len(named)], **named)
 
 
 def told(check: Check, words: str | Callable[..., str] | None, args: Args) -> str:

@@ -5,19 +5,12 @@ from minillama.course.checking.check import Check
 from minillama.course.lessons.shared.attend_probes import AXES, add_groups, add_probes, means_of
 from minillama.course.lessons.shared.scores import REPEATED, family, mistakes
 
-KNOWN = family("weights") + family("values") + family("groups")
+known = REPEATED, "weights @ v", family("weights") + family("values") + family("groups")
+fused = mistakes("    batch, time, keys", *known)
+fused_attend = Check("fused_attend", "attention", mistakes=fused)
+grouped = mistakes("    (_, n_kv_heads, keys", *known)
+grouped_attend = Check("grouped_attend", "attention", mistakes=grouped)
 
-fused_attend = Check(
-    "fused_attend",
-    "attention",
-    mistakes=mistakes("    batch, time, keys", REPEATED, "weights @ v", KNOWN),
-)
-grouped_attend = Check(
-    "grouped_attend",
-    "attention",
-    mistakes=mistakes("    (_, n_kv_heads, keys", REPEATED, "weights @ v", KNOWN),
-)
-
-for groups in (fused_attend, grouped_attend):
-    add_probes(groups, means_of, oracles.attend, AXES)
-    add_groups(groups)
+for check in (fused_attend, grouped_attend):
+    add_probes(check, means_of, oracles.attend, AXES)
+    add_groups(check)

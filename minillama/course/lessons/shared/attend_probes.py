@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from minillama.course.checking import oracles
-from minillama.course.checking.answer import Case, call
+from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
+from minillama.course.checking.probes import agrees, all_agree, gradients
 from minillama.course.complaint import Complaint
 
 Run = Callable[[Any, Tensor, Tensor, Tensor, Tensor | None], Any]
@@ -44,138 +45,99 @@ def mask(function: Any, *args: Any) -> Any:
     return got
 
 
+def high() -> Iterator[tuple[Tensor, ...]]:
+    # The score of query t and key s is about 318 (s - t - 1/2): the future's are the highest.
+    # Then 700 times that, which no number that float16 can hold is below.
+    for size in (900.0, 630_000.0):
+        (q, k, v), t = inputs(4, 4), torch.arange(4.0)
+        q[..., 0], q[..., 1] = size, -size * (t + 0.5)
+        k[..., 0], k[..., 1] = t, 1.0
+        yield q, k, v
+
+
+def half(*sizes: int) -> tuple[Tensor, ...]:
+    return tuple(x.bfloat16() for x in inputs(*sizes))
+
+
+def later(x: Tensor, t: int) -> Tensor:
+    """Other numbers from position t on."""
+    return torch.cat((x[:, :, :t], 2 * torch.randn(x[:, :, t:].shape)), dim=2)
+
+
 def add_probes(check: Check, run: Run, oracle: Callable[..., Tensor], axes: str) -> None:
     """The probes of a function that turns queries, keys (and values) into weights or means."""
+    n, documents = 2 + (axes == AXES), [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]]
+    two = [[2.0, 0, 0, 0], [0, 2, 0, 0]], [[0.0, 1, 0, 0], [1, 0, 0, 0]], torch.eye(2, 4)
+    by_hand = "q and k of the shape (1, 1, 2, 4), which is (batch, heads, time, head_dim), with "
+    by_hand += "q = [[2,0,0,0], [0,2,0,0]] and k = [[0,1,0,0], [1,0,0,0]]"
+    by_hand += " and v = [[1,0,0,0], [0,1,0,0]]" * (n == 3)  # with values or without
 
-    def case(
-        answer: Any, tensors: tuple[Tensor, ...], seen: Tensor | None = None, example: str = "",
-        rtol: float = 1e-4, atol: float = 1e-5,
-    ) -> Case:  # fmt: skip
-        q, k, v = tensors
-        mask = None if seen is None else seen[:, None]
-        got = run(answer, q, k, v, mask)
-        return Case(got, oracle(q, k, v, seen).to(q.dtype), example, axes, rtol, atol)
+    def through(answer: Any, q: Tensor, k: Tensor, v: Any = None, seen: Any = None) -> Any:
+        return run(answer, q, k, k if v is None else v, None if seen is None else seen[:, None])
 
-    @check.probe("two positions, by hand")
-    def by_hand(answer: Any) -> Iterator[Case]:
-        q = torch.tensor([[[[2.0, 0, 0, 0], [0, 2, 0, 0]]]])
-        k = torch.tensor([[[[0.0, 1, 0, 0], [1, 0, 0, 0]]]])
-        v = torch.tensor([[[[1.0, 0, 0, 0], [0, 1, 0, 0]]]])
-        example = "q and k of the shape (1, 1, 2, 4), which is (batch, heads, time, head_dim), "
-        example += "with q = [[2,0,0,0], [0,2,0,0]] and k = [[0,1,0,0], [1,0,0,0]]"
-        if check.name != "attention_weights":
-            example += " and v = [[1,0,0,0], [0,1,0,0]]"
-        yield case(answer, (q, k, v), example=example)
+    def right(q: Tensor, k: Tensor, v: Any = None, seen: Any = None) -> Tensor:
+        return oracle(q, k, k if v is None else v, seen)
 
-    @check.probe("every head of every text works by itself")
-    def heads(answer: Any) -> Iterator[Case]:
-        yield case(answer, inputs(5, 5))
+    def in_words(q: Tensor, k: Tensor, v: Tensor, seen: Any = None) -> str:
+        words = f"{q.shape[-2]} queries and {k.shape[-2]} keys" + " and a mask" * (seen is not None)
+        words += f", in {str(q.dtype).removeprefix('torch.')}, with scores up to "
+        return by_hand if q.shape[-1] == 4 else words + f"{(q @ k.mT).abs().max() / 8**0.5:,.0f}"
 
-    @check.probe("no position sees the future")
-    def future(answer: Any) -> Iterator[Case]:
-        q, k, v = inputs(5, 5)
-        right = oracle(q, k, v, None).to(q.dtype)
-        for t in (1, 3, 4):
-            changed = [x.clone() for x in (k, v)]
-            for x in changed:
-                x[:, :, t:] = 2 * torch.randn(x[:, :, t:].shape)
-            got = run(answer, q, changed[0], changed[1], None)
-            same = f"keys and values from position {t} on changed, for the results before it"
-            if isinstance(got, Tensor) and got.shape == right.shape:
-                yield Case(got[:, :, :t], right[:, :, :t], same, axes)
-            else:
-                yield Case(got, right, same, axes)
-
-    @check.probe("one new query sees all keys")
-    def one_query(answer: Any) -> Iterator[Case]:
-        yield case(answer, inputs(1, 5), example="1 query and 5 keys")
-
-    @check.probe("fewer queries than keys are the last ones")
-    def last_queries(answer: Any) -> Iterator[Case]:
-        yield case(answer, inputs(2, 5), example="2 queries and 5 keys")
-
-    @check.probe("a mask says where to look")
-    def masked(answer: Any) -> Iterator[Case]:
-        for time in (5, 2):
-            seen = oracles.may_look(time, [[-1, -1, 0, 0, 0], [0, 0, 3, 3, 3]])
-            example = f"a mask of documents, {time} queries and 5 keys"
-            yield case(answer, inputs(time, 5), seen, example)
-
-    @check.probe("a mask is the whole rule, even where it shows the future")
-    def everything(answer: Any) -> Iterator[Case]:
-        yield case(
-            answer, inputs(3, 3), torch.ones(2, 3, 3).bool(), "a mask that is True everywhere"
-        )
-
-    @check.probe("a hidden key gets nothing, however high its score is")
-    def high(answer: Any) -> Iterator[Case]:
-        # The score of query t and key s is about 318 (s - t - 1/2): the future's are the highest.
-        # Then 700 times that, which no number that float16 can hold is below.
-        for size, least in ((900.0, "100"), (630_000.0, "100,000")):
-            (q, k, v), t = inputs(4, 4), torch.arange(4.0)
-            q[..., 0], q[..., 1] = size, -size * (t + 0.5)
-            k[..., 0], k[..., 1] = t, 1.0
-            example = f"scores above {least} for what is hidden and below -{least} for the rest"
-            yield case(answer, (q, k, v), None, example, 1e-3, 1e-3)
-
-    @check.probe("large scores do not overflow")
-    def large(answer: Any) -> Iterator[Case]:
-        tensors = inputs(4, 4, size=12.0)
-        yield case(answer, tensors, None, "q and k twelve times as large", 1e-3, 1e-3)
-
-    @check.probe("bfloat16 goes in and comes out")
-    def half(answer: Any) -> Iterator[Case]:
-        q, k, v = (x.bfloat16() for x in inputs(6, 6))
-        yield case(answer, (q, k, v), None, "q, k and v in bfloat16", 0.05, 0.05)
-
-    @check.probe("the gradients are right")
-    def gradients(answer: Any) -> Iterator[Case]:
-        q, k, v = tensors = [x.requires_grad_() for x in inputs(4, 4)]
-        right = oracle(q, k, v, None)
-        target = torch.randn(right.shape)
-        expected = torch.autograd.grad((right * target).sum(), tensors, allow_unused=True)
-        (run(answer, q, k, v, None) * target).sum().backward()
-        for name, x, grad in zip("qkv", tensors, expected, strict=True):
-            if grad is not None:
-                yield Case(x.grad, grad, f"random inputs, for the gradient of {name}", AXES)
+    how = {"through": through, "words": in_words, "axes": axes}
+    all_agree(check, right, {
+        "two positions, by hand": [tuple(torch.as_tensor(x)[None, None] for x in two)],
+        "every head of every text works by itself": lambda: [inputs(5, 5)],
+    }, **how)  # fmt: skip
+    agrees(
+        check, "no position sees the future", lambda q, k, v, t: right(q, k, v)[:, :, :t],
+        lambda: [(*inputs(5, 5), t) for t in (1, 3, 4)], axes=axes,
+        through=lambda answer, q, k, v, t: through(answer, q, later(k, t), later(v, t))[:, :, :t],
+        words=lambda q, k, v, t: f"keys and values from position {t} on changed, for those before",
+    )  # fmt: skip
+    all_agree(check, right, {
+        "one new query sees all keys": lambda: [inputs(1, 5)],
+        "fewer queries than keys are the last ones": lambda: [inputs(2, 5)],
+        "a mask says where to look":
+            lambda: [(*inputs(t, 5), oracles.may_look(t, documents)) for t in (5, 2)],
+        "a mask is the whole rule, even where it shows the future":
+            lambda: [(*inputs(3, 3), torch.ones(2, 3, 3).bool())],
+    }, **how)  # fmt: skip
+    all_agree(check, right, {
+        "a hidden key gets nothing, however high its score is": high,
+        "large scores do not overflow": lambda: [inputs(4, 4, size=12.0)],
+    }, **how, rtol=1e-3, atol=1e-3)  # fmt: skip
+    title = "bfloat16 goes in and comes out"
+    agrees(check, title, right, lambda: [half(6, 6)], **how, rtol=0.05, atol=0.05)
+    title = "the gradients are right"
+    gradients(check, title, right, lambda: inputs(4, 4)[:n], through=through, axes=AXES)
 
 
 def add_leading_axes(check: Check, run: Run, oracle: Callable[..., Tensor]) -> None:
     """The probe of a function to which batch and heads are any axes, or none."""
 
-    @check.probe("any number of axes may stand before time")
-    def leading(answer: Any) -> Iterator[Case]:
-        q, k, v = (x[:1, :1] for x in inputs(3, 3))
-        right = oracle(q, k, v, None).to(q.dtype)
-        got = run(answer, q[0, 0], k[0, 0], v[0, 0], None)
-        yield Case(got, right[0, 0], "q of the shape (3, 8), without batch and heads")
-        yield Case(run(answer, q[0], k[0], v[0], None), right[0], "q of the shape (1, 3, 8)")
+    def right(*args: Tensor) -> Tensor:
+        return oracle(*(x.view(1, 1, 3, 8) for x in args), None).view(*args[0].shape[:-1], -1)
+
+    agrees(
+        check, "any number of axes may stand before time", right,
+        lambda: [tuple(x[0, 0].view((*n, 3, 8)) for x in inputs(3, 3)) for n in ((), (1,))],
+        through=lambda answer, q, k, v: run(answer, q, k, v, None),
+        words=lambda q, *_: f"q of the shape {tuple(q.shape)}",
+    )  # fmt: skip
 
 
 def add_groups(check: Check) -> None:
-    """The probe of a function whose query heads share key-value heads."""
-
-    @check.probe("neighbouring query heads share a key-value head")
-    def groups(answer: Any) -> Iterator[Case]:
-        for kv_heads in (2, 1):
-            q, k, v = inputs(5, 5, 4, kv_heads)
-            right = oracles.attend(q, k, v).float()
-            example = f"4 query heads and {kv_heads} key-value heads"
-            yield Case(call(answer, q, k, v), right, example, AXES)
-        q, k, v = inputs(1, 5, 6, 3)
-        yield Case(
-            call(answer, q, k, v), oracles.attend(q, k, v).float(), "6 and 3 heads, 1 query", AXES
-        )
-
-    @check.probe("bfloat16 with gradients, as in training")
-    def training(answer: Any) -> Iterator[Case]:
-        exact = inputs(5, 5, 4, 2)
-        q, k, v = (x.bfloat16().requires_grad_() for x in exact)
-        got = call(answer, q, k, v)
-        right = oracles.attend(q, k, v)
-        yield Case(got, right.bfloat16(), "bfloat16 that requires a gradient", AXES, 0.05, 0.05)
-        target = torch.randn(right.shape).bfloat16()
-        (got * target).sum().backward()
-        expected = torch.autograd.grad((right * target).sum(), (q, k, v))
-        for name, x, grad in zip("qkv", (q, k, v), expected, strict=True):
-            yield Case(x.grad, grad, f"bfloat16, for the gradient of {name}", AXES, 0.06, 0.06)
+    """The probes of a function whose query heads share key-value heads."""
+    agrees(
+        check, "neighbouring query heads share a key-value head", oracles.attend,
+        lambda: [inputs(5, 5, 4, 2), inputs(5, 5, 4, 1), inputs(1, 5, 6, 3)], axes=AXES,
+    )  # fmt: skip
+    agrees(
+        check, "bfloat16 with gradients, as in training", oracles.attend,
+        lambda: [tuple(x.requires_grad_() for x in half(5, 5, 4, 2))],
+        axes=AXES, rtol=0.05, atol=0.05,
+    )  # fmt: skip
+    gradients(
+        check, "the gradients in bfloat16 are right", oracles.attend, lambda: half(5, 5, 4, 2),
+        axes=AXES, rtol=0.06, atol=0.06,
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """What goes wrong between queries, keys and values, in whatever function they meet.
 
-Whoever writes `attention_weights`, `attend` or the whole of Attention can make the same mistakes.
-They stand in the text files of this folder, as edits of a plain version that takes the place of the
+The same mistakes can be made in `attention_weights`, in `attend` and in the whole of Attention. The
+text files of this folder hold them, as edits of a plain version that takes the place of the
 function's own lines.
 """
 
@@ -11,15 +11,15 @@ from pathlib import Path
 from minillama.course.checking.mistakes import Mistake, read_check
 
 PLAIN = """\
-if mask is None:
-    mask = causal_mask(q.shape[-2], k.shape[-2], q.device)
+time, keys = q.shape[-2], k.shape[-2]
+causal = torch.ones(time, keys, dtype=torch.bool, device=q.device).tril(keys - time)
+mask = causal if mask is None else mask
 scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
 scores = scores.masked_fill(~mask, -math.inf)
 weights = scores.softmax(dim=-1)
 """
 # The plain version needs a key-value head for each query head.
 REPEATED = "".join(f"{x} = {x}.repeat_interleave(q.shape[1] // {x}.shape[1], 1)\n" for x in "kv")
-GROUPS_HINT = "query head h has key-value head h // (n_heads / n_kv_heads)"
 
 
 def family(name: str) -> tuple[Mistake, ...]:
@@ -30,9 +30,8 @@ def family(name: str) -> tuple[Mistake, ...]:
 def mistakes(
     anchor: str, before: str, result: str, known: Iterable[Mistake]
 ) -> tuple[Mistake, ...]:
-    """Mistakes of PLAIN, which then stands, with its result, in front of a line of the source."""
-    made = list[Mistake]()
-    indent = anchor[: len(anchor) - len(anchor.lstrip())]
+    """Mistakes of PLAIN, which is put, with its result, in front of a line of the source."""
+    made, indent = list[Mistake](), anchor[: len(anchor) - len(anchor.lstrip())]
     for mistake in known:
         text = f"{before}{PLAIN}return {result}\n"
         for old, new in mistake.edits.items():
