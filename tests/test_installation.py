@@ -5,8 +5,8 @@ import shlex
 
 import pytest
 
+from minillama.bench import installation
 from minillama.cli import main
-from minillama.course import installation
 
 
 @pytest.fixture

@@ -38,8 +38,7 @@ LAYERS = [
 RANK = {module: rank for rank, line in enumerate(LAYERS) for module in line.split()}
 # The same inside minillama/course.
 COURSE = (
-    "complaint source checking lessons registry build workbook check installation authoring "
-    "__init__ __main__"
+    "complaint source checking lessons registry build workbook check authoring __init__ __main__"
 ).split()
 MODEL_LAYER = {"config", "norm", "rope", "cache", "attention", "feedforward", "model"}
 FREE_OF_TORCH = {"tokenizer", "runs", "toytown"}

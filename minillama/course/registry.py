@@ -6,7 +6,6 @@ without an import. A lesson is imported when one of its checks is asked for.
 
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -66,13 +65,11 @@ class Checks(Mapping[str, Check]):
                 raise ValueError(
                     f"{place} checks {name}, whose mistakes are in {there}, not {right}"
                 )
-            hints, mistakes = read_check(right)
-            yield replace(
-                check,
-                module=check.module or f"course.lessons.{folder.name}.solutions",
-                hints=hints,
-                mistakes=(*check.mistakes, *mistakes),
-            )
+            if not check.hints:  # it has not been read yet
+                check.hints, mistakes = read_check(right)
+                check.mistakes = (*check.mistakes, *mistakes)
+                check.module = check.module or f"course.lessons.{folder.name}.solutions"
+            yield check
 
 
 CHECKS = Checks()

@@ -32,12 +32,12 @@ class CheckResult:
         """Nothing: the message has been printed already."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Check:
-    """The check of one definition of a module of minillama; of a lesson's solutions by default.
+    """The check of one definition of a module of minillama; of its lesson's solutions by default.
 
-    `hints` and `mistakes` are read from the text beside it. There is a hint for every blank of a
-    workbook: by method name for a class, by its own name for a function.
+    The registry reads `hints` and `mistakes` from the text beside it. There is a hint for every
+    blank of a workbook: by method name for a class, by its own name for a function.
     """
 
     name: str

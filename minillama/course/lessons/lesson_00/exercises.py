@@ -14,9 +14,7 @@ from minillama.course.checking.probes import agrees, all_examples, examples
 from minillama.course.checking.spies import Called
 from minillama.course.complaint import Known
 
-MODULE = "course.lessons.lesson_00.solutions"
-
-count_parameters = Check("count_parameters", MODULE)
+count_parameters = Check("count_parameters")
 layer = partial(nn.utils.skip_init, nn.Linear)  # which draws no random numbers
 TIED = nn.Sequential(layer(4, 4), layer(4, 4))
 TIED[1].weight = TIED[0].weight
@@ -42,7 +40,7 @@ def by_hand(answer: Any, logits: Tensor, targets: Tensor) -> Any:
     return got
 
 
-loss_by_hand = Check("loss_by_hand", MODULE)
+loss_by_hand = Check("loss_by_hand")
 # The probabilities are 1/4 and 3/4 at the first position, 1/2 and 1/2 at the second.
 LOGITS, LOSS = tensor([[0.0, math.log(3)], [5.0, 5.0]]), tensor(math.log(8 / 3) / 2)
 examples(
@@ -54,7 +52,7 @@ agrees(
     lambda: [(torch.randn(7, 5) * 3, tensor([0, 4, 2, 2, 1, 3, 0])),
              (tensor([[1000.0, 0.0], [0.0, -1000.0]]), tensor([1, 0]))])  # fmt: skip
 
-slope_by_nudging = Check("slope_by_nudging", MODULE)
+slope_by_nudging = Check("slope_by_nudging")
 all_examples(slope_by_nudging, {
     "a straight line": [
         ((lambda x: 3 * x + 1, 2.0, 0.5), 3.0, "f(x) = 3x + 1 at x = 2 with nudge = 0.5"),

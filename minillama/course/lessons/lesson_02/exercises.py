@@ -3,14 +3,13 @@
 from minillama.course.checking.check import Check
 from minillama.course.checking.probes import agrees, all_examples
 
-MODULE = "course.lessons.lesson_02.solutions"
 A, B, C, D = b"abcd"
 # What a text of letters says in merges: the ids 256, 257 and so on are made in this order.
 ABC = {(A, B): 256, (256, C): 257, (B, C): 258}
 LATE, BACKWARDS = {(B, C): 256, (A, B): 257}, {(A, B): 257, (B, C): 256}
 TWICE = {(A, A): 256, (256, 256): 257}
 
-bits_per_byte = Check("bits_per_byte", MODULE)
+bits_per_byte = Check("bits_per_byte")
 all_examples(bits_per_byte, {
     "one bit for a byte, by hand": [
         ((0.6931472, 4, "tomatoes"), 0.5,
@@ -21,7 +20,7 @@ all_examples(bits_per_byte, {
     ],
 })  # fmt: skip
 
-decode_pieces = Check("decode_pieces", MODULE)
+decode_pieces = Check("decode_pieces")
 all_examples(decode_pieces, {
     "words have their spaces before them": [
         ((["▁a", "▁re", "d", "▁ball"],), "a red ball"),
@@ -38,7 +37,7 @@ all_examples(decode_pieces, {
     "bytes that are no character become �": [((["▁a", "<0xE7>", "<0x8C>", "▁cat"],), "a� cat")],
 })  # fmt: skip
 
-encode_bytes = Check("encode_bytes", MODULE)
+encode_bytes = Check("encode_bytes")
 all_examples(encode_bytes, {
     "a pair is merged wherever it stands, and then the new pairs": [
         (("abd", ABC), [256, D]), (("abdab", ABC), [256, D, 256]),
@@ -70,7 +69,7 @@ def learnt(text: str, n_merges: int) -> dict[tuple[int, int], int]:
     return merges
 
 
-train_bytes = Check("train_bytes", MODULE)
+train_bytes = Check("train_bytes")
 all_examples(train_bytes, {
     "the most frequent pair is merged, then that of what has become": [
         (("dabcabcdbc", 1), {(B, C): 256}), (("dabcabcdbc", 2), {(B, C): 256, (A, 256): 257}),

@@ -13,9 +13,7 @@ from minillama.course.checking.probes import agrees, all_agree
 from minillama.course.checking.spies import Tables
 from minillama.course.complaint import Complaint
 
-MODULE = "course.lessons.lesson_04.solutions"
-
-attention_entropy = Check("attention_entropy", MODULE)
+attention_entropy = Check("attention_entropy")
 all_agree(attention_entropy, lambda p: torch.where(p > 0, -p * p.log(), 0.0).sum(-1), {
     "a row by hand": [(torch.tensor([[0.5, 0.25, 0.25]]),)],
     "0 for a look at one key, ln n for n keys alike": [(torch.eye(3),), (torch.ones(1, 4) / 4,)],
@@ -28,13 +26,13 @@ def by_rule(allowed: Any, time: int, keys: int) -> Tensor:
     return torch.tensor([[allowed(t, s) for s in range(keys)] for t in range(keys - time, keys)])
 
 
-prefix_mask = Check("prefix_mask", MODULE)
+prefix_mask = Check("prefix_mask")
 all_agree(prefix_mask, lambda n, prefix: by_rule(lambda t, s: t >= s or max(t, s) < prefix, n, n), {
     "four tokens of which two are the prefix": [(4, 2)],
     "other lengths, no prefix and nothing but prefix": [(5, 3), (5, 0), (3, 3), (1, 1)],
 }, axes="time keys")  # fmt: skip
 
-sliding_window_mask = Check("sliding_window_mask", MODULE)
+sliding_window_mask = Check("sliding_window_mask")
 all_agree(sliding_window_mask, lambda n, k, w: by_rule(lambda t, s: 0 <= t - s < w, n, k), {
     "four tokens and a window of two": [(4, 4, 2)],
     "other windows, and queries that are the last of many keys": [
@@ -42,7 +40,7 @@ all_agree(sliding_window_mask, lambda n, k, w: by_rule(lambda t, s: 0 <= t - s <
     ],
 }, axes="time keys")  # fmt: skip
 
-attend_in_chunks = Check("attend_in_chunks", MODULE)
+attend_in_chunks = Check("attend_in_chunks")
 AXES = "batch heads time head_dim"
 
 

@@ -13,16 +13,14 @@ from minillama.course.checking.probes import all_agree
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_05.rope import TURN, X, turning
 
-MODULE = "course.lessons.lesson_05.solutions"
-
-theta_for = Check("theta_for", MODULE)
+theta_for = Check("theta_for")
 all_agree(theta_for, lambda n, width: (n / math.tau) ** (width / (width - 2)), {
     # The pairs have the exponents 0, 1/3 and 2/3: 100 tokens a radian is 1,000 to the power 2/3.
     "a head of six numbers, by hand": [(200 * math.pi, 6)],
     "the slowest pair goes once round in just that many tokens": [(1000, 32), (131072, 128)],
 })  # fmt: skip
 
-relative_score = Check("relative_score", MODULE)
+relative_score = Check("relative_score")
 
 
 def real(answer: Any, *args: Any) -> Any:
@@ -48,7 +46,7 @@ all_agree(relative_score, score, {
     ],
 }, through=real)  # fmt: skip
 
-rotate_neighbours = Check("rotate_neighbours", MODULE)
+rotate_neighbours = Check("rotate_neighbours")
 
 
 def by_complex(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -62,7 +60,7 @@ all_agree(rotate_neighbours, by_complex, {
     "every position is turned by its own angles": lambda: [turning(2, 3, 5, 8)],
 }, axes="batch heads time head_dim")  # fmt: skip
 
-from_meta = Check("from_meta", MODULE)
+from_meta = Check("from_meta")
 
 
 def in_halves(weight: Tensor, n_heads: int) -> Tensor:

@@ -12,23 +12,22 @@ from minillama.course.checking.check import Check
 from minillama.course.checking.probes import all_agree, examples
 from minillama.course.complaint import Known
 
-MODULE = "course.lessons.lesson_06.solutions"
 SIZES = ((3, 2, 4), (4, 3, 2), (2, 1, 4), (5, 4, 1))  # positions, heads and numbers of each
 FLAT = torch.tensor([[[111.0, 112, 121, 122], [211, 212, 221, 222]]])  # position, head, place
 
-split_heads = Check("split_heads", MODULE)
+split_heads = Check("split_heads")
 all_agree(split_heads, lambda x, n_heads: torch.stack(x.chunk(n_heads, -1), 1), {
     "two positions, two heads of two numbers": [(FLAT, 2)],
     "any numbers of them": lambda: [(torch.randn(2, t, h * d), h) for t, h, d in SIZES],
 }, axes="batch heads time head_dim")  # fmt: skip
 
-join_heads = Check("join_heads", MODULE)
+join_heads = Check("join_heads")
 all_agree(join_heads, lambda x: torch.cat(x.unbind(1), -1), {
     "two positions, two heads of two numbers": [(FLAT.view(1, 2, 2, 2).transpose(1, 2),)],
     "any numbers of them": lambda: [(torch.randn(2, h, t, d),) for t, h, d in SIZES],
 }, axes="batch time dim")  # fmt: skip
 
-cache_bytes = Check("cache_bytes", MODULE)
+cache_bytes = Check("cache_bytes")
 
 
 def of_preset(f: Any, name: str, *args: int) -> Any:
@@ -46,7 +45,7 @@ examples(
     through=of_preset, rtol=1e-9,
 )  # fmt: skip
 
-more_heads = Check("more_heads", MODULE)
+more_heads = Check("more_heads")
 
 
 def picked(weight: Tensor, head_dim: int, n_heads: int) -> Tensor:
@@ -63,7 +62,7 @@ all_agree(more_heads, picked, {
     ],
 }, axes="rows dim")  # fmt: skip
 
-look_back = Check("look_back", MODULE)
+look_back = Check("look_back")
 
 
 def of_length(answer: Any, key: Tensor, *args: Any) -> Any:

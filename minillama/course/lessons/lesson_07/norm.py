@@ -11,8 +11,6 @@ from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
 from minillama.course.checking.probes import agrees, all_agree, examples, gradients, modules
 
-MODULE = "course.lessons.lesson_07.solutions"
-
 rms_norm = Check("RMSNorm", "norm")
 NORM: dict[str, Any] = {"through": modules(lambda w, eps: (len(w["weight"]), eps))}
 # The squares of 3 and 4 have the mean 12.5, whose root is 3.5355.
@@ -55,7 +53,7 @@ gradients(
     rms_norm, "the gradients of x and of the weight are right", formula,
     lambda: (randn(3, 8), {"weight": rand(8)}, 1e-5), **NORM)  # fmt: skip
 
-layer_norm = Check("layer_norm", MODULE)
+layer_norm = Check("layer_norm")
 examples(  # The mean is 3; of what is left, -2, 0 and 2, the mean square is 8/3, its root 1.633.
     layer_norm, "one vector, by hand",
     ((tensor([[1.0, 3.0, 5.0]]), 1e-6), tensor([[-1.2247, 0.0, 1.2247]])))  # fmt: skip
@@ -65,7 +63,7 @@ all_agree(layer_norm, lambda x, eps: F.layer_norm(x, x.shape[-1:], eps=eps), {
     "eps keeps small vectors small": [(tensor([[0.03, 0.04, 0.05], [7.0, 7.0, 7.0]]), 0.01)],
 })  # fmt: skip
 
-fold_norm = Check("fold_norm", MODULE)
+fold_norm = Check("fold_norm")
 FOLDED = tensor([[10.0, 200.0], [30.0, 400.0]])
 examples(
     fold_norm, "two components, by hand",
@@ -81,7 +79,7 @@ def scores(q: Tensor, k: Tensor, eps: float) -> Tensor:
     return oracles.rms_norm(q, one, eps) @ oracles.rms_norm(k, one, eps).mT / len(one) ** 0.5
 
 
-qk_norm_scores = Check("qk_norm_scores", MODULE)
+qk_norm_scores = Check("qk_norm_scores")
 examples(  # All three have the direction of [1, 1] or [1, -1], so these are their normalised forms.
     qk_norm_scores, "one query and two keys, by hand",
     ((X * 0 + 5, tensor([[0.2, 0.2], [-3.0, 3.0]]), 1e-8), tensor([[2**0.5, 0.0]])))  # fmt: skip
@@ -99,7 +97,7 @@ def backward(x: Tensor, weight: Tensor, eps: float, grad: Tensor) -> Tensor:
     return torch.autograd.grad(oracles.rms_norm(x, weight, eps), x, grad.double())[0].float()
 
 
-rms_norm_backward = Check("rms_norm_backward", MODULE)
+rms_norm_backward = Check("rms_norm_backward")
 # The root mean square of [3, 4] is 3.5355, so normed is [0.8485, 1.1314]; grad · normed has
 # the mean 0.42426, and 0.42426 · normed is [0.36, 0.48].
 SLOPES = tensor([[0.64, -0.48]]) / 12.5**0.5

@@ -12,8 +12,6 @@ from minillama.course.checking.probes import agrees, all_examples, examples, gra
 from minillama.course.checking.spies import Products
 from minillama.course.complaint import Known
 
-MODULE = "course.lessons.lesson_08.solutions"
-
 swiglu = Check("SwiGLU", "feedforward")
 FEED: dict[str, Any] = {"through": modules(lambda w: w["w_down.weight"].shape)}
 
@@ -61,7 +59,7 @@ def width(answer: Any, *args: Any) -> Any:
     return got
 
 
-hidden_dim_by_rule = Check("hidden_dim_by_rule", MODULE)
+hidden_dim_by_rule = Check("hidden_dim_by_rule")
 all_examples(hidden_dim_by_rule, {
     "small numbers, by hand": [
         # 8/3 of 12 is 32, a multiple of 8 already; of 15 it is 40, and 48 is 3 times 16.
@@ -82,7 +80,7 @@ def loudest(hidden: Tensor, w_down: Tensor, k: int) -> Tensor:
     return written.argsort(dim=-1, descending=True)[..., :k]
 
 
-loudest_neurons = Check("loudest_neurons", MODULE)
+loudest_neurons = Check("loudest_neurons")
 examples(
     loudest_neurons, "three neurons, by hand",
     # What they add has the lengths 1 · 1, 2 · 5 and 3 · 2; then the columns have 5, 6 and 1.
@@ -112,7 +110,7 @@ def slopes(gate: Tensor, up: Tensor, upstream: Tensor) -> Tensor:
     return torch.stack(torch.autograd.grad((h * upstream.double()).sum(), wide))
 
 
-swiglu_gradients = Check("swiglu_gradients", MODULE)
+swiglu_gradients = Check("swiglu_gradients")
 OPEN_AND_SHUT = tensor([30.0, -30.0]), tensor([2.0, 2.0]), ones(2)
 all_examples(swiglu_gradients, {
     "where the gate is 0":  # There SiLU is 0, and its slope is 1/2.
@@ -138,7 +136,7 @@ def merged(x: Tensor, w_gate_up: Tensor, w_down: Tensor) -> Tensor:
     return oracles.swiglu(x, weights(gate, up, w_down))
 
 
-swiglu_merged = Check("swiglu_merged", MODULE)
+swiglu_merged = Check("swiglu_merged")
 examples(  # SiLU of 2 is 1.7616.
     swiglu_merged, "one number, by hand",
     ((ones(1, 1), tensor([[2.0], [3.0]]), tensor([[10.0]])), tensor([[52.848]])), rtol=1e-3,

@@ -16,8 +16,6 @@ from minillama.course.checking.check import Check
 from minillama.course.checking.probes import agrees, all_agree, examples, gradients, modules
 from minillama.model import Llama
 
-MODULE = "course.lessons.lesson_09.solutions"
-
 block = Check("Block", "model")
 
 AXES = "batch time dim"
@@ -126,7 +124,7 @@ def counted(config: ModelConfig) -> int:
     return sum(math.prod(shape) for shape in oracles.llama_shapes(config).values())
 
 
-count_weights = Check("count_weights", MODULE)
+count_weights = Check("count_weights")
 agrees(
     count_weights, "a small model, matrix by matrix", counted, [(config,) for config in SMALL],
     through=whole, words=told)  # fmt: skip
@@ -145,12 +143,12 @@ def flops(config: ModelConfig, length: int) -> int:
     return 2 * matrices + length * sum(products)
 
 
-flops_per_token = Check("flops_per_token", MODULE)
+flops_per_token = Check("flops_per_token")
 agrees(
     flops_per_token, "a small model, counted matrix by matrix", flops,
     [*zip(SMALL, (1, 50, 7), strict=True)], through=whole, words=told)  # fmt: skip
 
-read_early = Check("read_early", MODULE)
+read_early = Check("read_early")
 
 
 @read_early.probe("norm, output, softmax")
@@ -173,7 +171,7 @@ def routed(scores: Tensor, top: int) -> Tensor:
     return powers / powers.sum(-1, keepdim=True)
 
 
-route = Check("route", MODULE)
+route = Check("route")
 SHARE = 1 / (1 + math.exp(-1))  # of scores 3 and 2
 examples(
     route, "four experts, by hand",

@@ -13,9 +13,7 @@ from minillama.course.checking.probes import Parts, agrees, all_agree, examples
 from minillama.course.complaint import Complaint
 from minillama.data import IGNORED, Batch
 
-MODULE = "course.lessons.lesson_11.solutions"
-
-cross_entropy_gradient = Check("cross_entropy_gradient", MODULE)
+cross_entropy_gradient = Check("cross_entropy_gradient")
 
 
 def autograds(logits: Tensor, targets: Tensor) -> Tensor:
@@ -33,7 +31,7 @@ agrees(
     axes="time vocab_size",
 )  # fmt: skip
 
-warmup_stable_decay = Check("warmup_stable_decay", MODULE)
+warmup_stable_decay = Check("warmup_stable_decay")
 
 
 def rates(f: Any, steps: list[int], **options: Any) -> Tensor:
@@ -51,7 +49,7 @@ right = [0.0015, 0.003, 0.0045, 0.006, 0.006, 0.006, 0.006, 0.004, 0.002]
 curve("another peak, other lengths", right, 0.006, 4, 9, 3)
 curve("without a warm-up it begins at the peak", [1, 1, 1, 0.5], 1.0, 0, 4, 2)
 
-accumulate = Check("accumulate", MODULE)
+accumulate = Check("accumulate")
 
 
 class Toy(nn.Module):
@@ -120,7 +118,7 @@ all_agree(accumulate, one_large, {
     "gradients of before are gone": lambda: [batches_of(FULL, SOME, before=1.0)],
 }, through=accumulated, words=in_words)  # fmt: skip
 
-clip_by_global_norm = Check("clip_by_global_norm", MODULE)
+clip_by_global_norm = Check("clip_by_global_norm")
 
 
 def numbered(tensors: Iterable[Any]) -> Parts:

@@ -15,7 +15,6 @@ from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_18 import logits as by_rows
 from minillama.course.lessons.lesson_18.logits import FOUR, INF, batch, cut, kept, row, softmax
 
-MODULE = "course.lessons.lesson_18.solutions"
 LOGS = {"entr", "log", "log_softmax", "logsumexp", "xlogy"}
 
 draw = Check("draw", "transforms")
@@ -106,7 +105,7 @@ def stretches(draw: Any) -> Iterator[Case]:
     yield Case(got, right, "400 rows of 6 tokens")
 
 
-nucleus_size = Check("nucleus_size", MODULE)
+nucleus_size = Check("nucleus_size")
 all_agree(nucleus_size, lambda p, top_p: torch.tensor([sum(kept(x, top_p)) for x in p.tolist()]), {
     "four tokens, by hand": [
         *[(row(0.125, 0.5, 0.25, 0.125), top_p) for top_p in (0.6, 0.3, 0.75, 0.8, 1.0)],
@@ -123,7 +122,7 @@ def largest_sum(logits: Tensor, points: Tensor) -> Tensor:
     return torch.tensor([own.index(max(own)) for own in sums])
 
 
-gumbel_draw = Check("gumbel_draw", MODULE)
+gumbel_draw = Check("gumbel_draw")
 all_agree(gumbel_draw, largest_sum, {
     "three tokens, by hand": [
         (row(0, 1, 0.5), row(*u)) for u in ([0.9, 0.5, 0.5], [0.5, 0.5, 0.5], [0.1, 0.3, 0.6])
@@ -141,7 +140,7 @@ def above_eta(logits: by_rows.Logits, epsilon: float | int) -> list[float]:
     return [x if y >= limit else -INF for x, y in zip(logits, p, strict=True)]
 
 
-apply_eta = by_rows.of_rows(Check("apply_eta", MODULE), above_eta, {
+apply_eta = by_rows.of_rows(Check("apply_eta"), above_eta, {
     # The entropy is 0.947 and e^-0.947 = 0.388, so the limits are 0.212 and 0.06.
     "four tokens, by hand": [(FOUR, 0.3), (FOUR, 0.06)],
     "the wider, the lower the bar": [
@@ -166,7 +165,7 @@ def lowered(f: Any) -> Iterator[Case]:
     yield Case(bool(computed and alone), False, "the same, as whether an entropy is without effect")
 
 
-until = Check("until", MODULE)
+until = Check("until")
 
 
 def arriving(f: Any, parts: list[str], stop: str) -> list[str]:

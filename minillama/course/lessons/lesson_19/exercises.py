@@ -14,12 +14,11 @@ from minillama.course.checking.probes import examples
 from minillama.course.complaint import Complaint, Known
 from minillama.model import Llama
 
-MODULE = "course.lessons.lesson_19.solutions"
 CONFIG = ModelConfig.preset("tiny", dim=32, vocab_size=40, max_seq_len=32)
 SMALL = ModelConfig.preset("tiny", dim=8, n_heads=4, n_kv_heads=2, n_layers=3)
 SEVEN, EIGHT = ModelConfig.preset("llama-7b"), ModelConfig.preset("llama-3-8b")
 
-tokens_that_fit = Check("tokens_that_fit", MODULE)
+tokens_that_fit = Check("tokens_that_fit")
 # 3 layers of 2 heads with a key and a value of 2 numbers: 24 numbers, 48 bytes
 examples(
     tokens_that_fit, "LLaMA's numbers, by hand",
@@ -66,7 +65,7 @@ def as_numbers(got: Any) -> Any:
     return [x.item() if isinstance(x, Tensor) and x.numel() == 1 else x for x in got]
 
 
-write_greedily = Check("write_greedily", MODULE)
+write_greedily = Check("write_greedily")
 
 
 @write_greedily.probe("the tokens are those of a model that reads everything again")
@@ -81,7 +80,7 @@ def written_tokens(f: Any) -> Iterator[Case]:
         yield Case(got, right, example)
 
 
-keep_beginning = Check("keep_beginning", MODULE)
+keep_beginning = Check("keep_beginning")
 
 
 @keep_beginning.probe("what both begin with stays, the rest is read")
@@ -98,7 +97,7 @@ def kept(f: Any) -> Iterator[Case]:
         yield Case(got, new[shared:], f"{example}, for what must be read")
 
 
-slide = Check("slide", MODULE)
+slide = Check("slide")
 
 
 @slide.probe("the last `window` tokens are kept")
