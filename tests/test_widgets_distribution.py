@@ -13,6 +13,7 @@ from matplotlib import pyplot
 
 import minillama
 from minillama import widgets
+from minillama.config import Sampling
 from minillama.transforms import next_token_probabilities
 
 
@@ -31,7 +32,7 @@ def right(toytown, text, **options):
     ids = tokenizer.encode(text, bos=True)
     with torch.no_grad():
         logits = model(torch.tensor([ids]))[:, -1].double()
-    return logits.softmax(-1)[0], next_token_probabilities(logits, [ids], **options)[0]
+    return logits.softmax(-1)[0], next_token_probabilities(logits, [ids], Sampling(**options))[0]
 
 
 def test_it_shows_the_distribution_before_and_after(explore, toytown):
