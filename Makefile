@@ -10,7 +10,7 @@ TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab train test check lint format notebooks clean
+.PHONY: help install lab train test check lint style format notebooks clean
 
 help:
 	@echo "make install   make .venv and install minillama with everything it needs"
@@ -36,16 +36,18 @@ train: install
 # Two processes share the files of tests and the lessons, those that take long first.
 PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test: lint
-	$(PYTEST)
+test: style
+	$(PY) -m mypy & types=$$!; $(PYTEST); tests=$$?; wait $$types && exit $$tests
 
 check: lint
 	$(PYTEST) --quiet --changed || test $$? = 5  # 5: nothing has changed
 
-lint: install
+lint: style
+	$(PY) -m mypy
+
+style: install
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
 
 format: install
 	$(PY) -m ruff check --fix .

@@ -399,6 +399,14 @@ assert view.value == "7" """,
 ]
 
 
+@pytest.mark.parametrize(("fonts", "warned"), [(("DejaVu Sans",), True), (("A", "B"), False)])
+def test_a_machine_without_a_font_for_chinese_is_warned_of(fonts, warned, monkeypatch, capsys):
+    monkeypatch.setattr("minillama.plots.text.fonts", lambda: fonts)
+    monkeypatch.setattr("minillama.course.__main__.choose_lessons", lambda numbers: [])
+    assert main(["execute"]) == 0
+    assert ("no font for Chinese" in capsys.readouterr().err) == warned
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     """A small notebook, executed twice; the file after each time."""

@@ -41,7 +41,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run_execute(args: argparse.Namespace) -> int:
+    from minillama.plots import text
+
     failed = 0
+    if len(text.fonts()) < 2:
+        print(
+            "warning: this machine has no font for Chinese, so figures get □ instead of its "
+            "characters: install one first, such as Debian's fonts-noto-cjk",
+            file=sys.stderr,
+        )
     numbers = [Path(name).stem.partition("_")[0] for name in args.lessons]
     for lesson in choose_lessons(numbers):
         print(lesson.path.stem, end=" ", flush=True)
