@@ -13,22 +13,33 @@ from minillama.tokenizer import Tokenizer
 from minillama.weights import hf, native
 from minillama.weights.tensors import read_json
 
+SHOWN = 10  # models that a message names
 FORMATS = {"native": native, "hf": hf}
 
 
 def find_model(path: str | PathLike[str]) -> Path:
     """The folder at `path`, or of the model of that name that ships with minillama.
 
-    Raises FileNotFoundError if there is neither.
+    Raises FileNotFoundError if there is neither, naming the models in the folder where it has some,
+    and ValueError for a file.
     """
     folder = Path(path)
     if folder.is_dir():
+        inside = sorted(str(config.parent) for config in folder.glob("*/config.json"))
+        if inside and not (folder / "config.json").exists():
+            names = ", ".join(inside[:SHOWN]) + (", ..." if len(inside) > SHOWN else "")
+            raise FileNotFoundError(f"{folder} is not a model, but has models in it: {names}")
         return folder
     if folder.name == str(path):
         try:
             return asset_path(f"models/{path}")
         except FileNotFoundError:
             pass
+    if folder.exists():
+        raise ValueError(
+            f"{folder} is a file, and a model is a folder: one with config.json, model.safetensors "
+            "and tokenizer.model in it, as `minillama train` and Hugging Face make them"
+        )
     raise FileNotFoundError(
         f"there is no model {str(path)!r}: it is neither a folder nor one that ships with minillama"
     )
