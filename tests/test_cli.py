@@ -354,6 +354,11 @@ def test_a_folder_of_runs_and_a_file_are_no_model(capsys, tmp_path, monkeypatch,
         sentence = refused(capsys, line, "llama.bin", *words)
         assert "llama.bin is a file, and a model is a folder" in sentence
         assert "config.json, model.safetensors and tokenizer.model" in sentence
+    for name in ("first", "second"):
+        (tmp_path / "runs" / name / "config.json").rename(tmp_path / f"{name}.json")
+    (tmp_path / "runs" / "unfinished" / "run.json").touch()
+    said = refused(capsys, "generate --model runs")
+    assert "has runs that have no model yet" in said and said.endswith(f"{Path('runs/unfinished')}")
     for number in range(12):
         shutil.copytree(model, tmp_path / "runs" / f"more-{number}")
     assert refused(capsys, "generate --model runs").endswith(", ...")

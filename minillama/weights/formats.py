@@ -14,6 +14,11 @@ from minillama.weights import hf, native
 from minillama.weights.tensors import read_json
 
 SHOWN = 10  # models that a message names
+# What a folder may hold that is given in place of a model inside it.
+FOUND_INSIDE = {
+    "config.json": "models",
+    "run.json": "runs that have no model yet, until they finish or stop,",
+}
 FORMATS = {"native": native, "hf": hf}
 
 
@@ -25,10 +30,12 @@ def find_model(path: str | PathLike[str]) -> Path:
     """
     folder = Path(path)
     if folder.is_dir():
-        inside = sorted(str(config.parent) for config in folder.glob("*/config.json"))
-        if inside and not (folder / "config.json").exists():
-            names = ", ".join(inside[:SHOWN]) + (", ..." if len(inside) > SHOWN else "")
-            raise FileNotFoundError(f"{folder} is not a model, but has models in it: {names}")
+        has_none = not (folder / "config.json").exists()
+        for file, what in FOUND_INSIDE.items():
+            inside = sorted(str(path.parent) for path in folder.glob(f"*/{file}"))
+            if has_none and inside:
+                names = ", ".join(inside[:SHOWN]) + (", ..." if len(inside) > SHOWN else "")
+                raise FileNotFoundError(f"{folder} is not a model, but has {what} in it: {names}")
         return folder
     if folder.name == str(path):
         try:
