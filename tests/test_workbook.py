@@ -458,8 +458,9 @@ def test_lessons_are_added_and_what_is_there_stays(reader, capsys):
     before = snapshot(folder)
     assert main(["workbook", str(folder), "--lessons", "07"]) == 0
     out = capsys.readouterr().out
-    assert "it keeps what it has" in out and "  RMSNorm in my_minillama\n" in out
-    assert "  07_norm.ipynb  You build RMSNorm.\n" in out
+    assert "is a workbook already, and keeps what it has.\n" in out
+    assert "Parts added to build in my_minillama: RMSNorm\n" in out
+    assert "Lessons added:\n  07_norm.ipynb  You build RMSNorm.\n" in out
     after = snapshot(folder)
     added = {path.name for path in after.keys() - before.keys() if path.suffix != ".pyc"}
     assert added == {"07_norm.ipynb", "norm.py"}
@@ -472,7 +473,8 @@ def test_lessons_are_added_and_what_is_there_stays(reader, capsys):
     after = snapshot(folder)
     assert {path for path in before if after[path] != before[path]} == {rope}
     assert main(["workbook", str(folder)]) == 0
-    assert "Added: no lesson, and\n  no part in my_minillama\n" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "in my_minillama: none\nLessons added: none\n" in out
     assert snapshot(folder) == after
 
     reader.restart()

@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> None:
     numbers = [number for word in words for number in word.split(",") if number]
     if is_workbook(folder):
         chosen, added = update_workbook(folder, numbers)
-        lessons = "these lessons" if chosen else "no lesson"
-        print(f"{folder} is a workbook already: it keeps what it has. Added: {lessons}, and")
-        print(f"  {', '.join(added) or 'no part'} in my_minillama")
+        print(f"{folder} is a workbook already, and keeps what it has.")
+        print(f"Parts added to build in my_minillama: {', '.join(added) or 'none'}")
+        print(f"Lessons added: {'' if chosen else 'none'}".rstrip())
     else:
         chosen = make_workbook(folder, numbers)
         print(f"{folder} has your package my_minillama, a README.md, and")
