@@ -163,16 +163,31 @@ class Sampling:
     def __post_init__(self) -> None:
         check_types(type(self), vars(self))
         for name, allowed, range_ in (
-            ("temperature", 0 <= self.temperature < math.inf, "0 (greedy) or more"),
+            (
+                "temperature",
+                self.temperature == 0 or TINY <= self.temperature <= HUGE,
+                f"0 (greedy) or from {TINY:g} to {HUGE:g}",
+            ),
             ("top_k", self.top_k >= 0, "0 (all tokens) or more"),
-            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (all tokens)"),
+            (
+                "top_p",
+                TINY <= self.top_p <= 1,
+                f"above 0 (from {TINY:g}) and at most 1 (all tokens)",
+            ),
             ("min_p", 0 <= self.min_p <= 1, "from 0 (all tokens) to 1"),
-            ("repetition_penalty", 0 < self.repetition_penalty < math.inf, "above 0"),
+            (
+                "repetition_penalty",
+                TINY <= self.repetition_penalty <= HUGE,
+                f"above 0 (from {TINY:g}) and at most {HUGE:g}",
+            ),
             ("no_repeat_ngram", self.no_repeat_ngram >= 0, "0 (any may repeat) or more"),
         ):
             if not allowed:
-                raise ValueError(f"{name} must be {range_}, not {getattr(self, name)}")
+                raise ValueError(f"{name} must be {range_}, not {short_repr(getattr(self, name))}")
 
+
+# Logits times or over any two numbers in this range are finite, in float32 too.
+TINY, HUGE = 1e-15, 1e15
 
 # Far above any LLaMA: a config file that asks for more is damaged or means harm.
 LIMITS = {

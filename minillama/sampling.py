@@ -63,9 +63,12 @@ def _generate(
 
 
 def new_generator(seed: int | None) -> torch.Generator:
-    """A source of random numbers: the same for the same seed, another each time for None."""
+    """A source of random numbers: the same for the same seed, another each time for None.
+
+    Any whole number is a seed. PyTorch's have 64 bits, so that of a larger one the rest is dropped.
+    """
     generator = torch.Generator()
-    generator.seed() if seed is None else generator.manual_seed(seed)
+    generator.seed() if seed is None else generator.manual_seed(seed % 2**64)
     return generator
 
 

@@ -1,3 +1,4 @@
+import argparse
 import json
 import os
 import re
@@ -109,6 +110,33 @@ def test_help_shows_every_default_of_a_training(capsys):
         assert option + (f" (default: {chosen})" if chosen is not None else "") in out
 
 
+def subcommands():
+    """The parser of each subcommand, by its name."""
+    kind = argparse._SubParsersAction
+    [found] = [action for action in build_parser()._actions if isinstance(action, kind)]
+    return found.choices
+
+
+@pytest.mark.parametrize("name", subcommands())
+def test_help_shows_every_default_or_how_it_is_chosen(name):
+    parser = subcommands()[name]
+    for action in parser._actions:
+        optional = action.option_strings or action.nargs in ("?", "*")
+        if action.nargs == 0 or not optional or action.dest == "folder":
+            continue  # a switch is off until it is given; the rest has to be given
+        words = parser._get_formatter()._expand_help(action)
+        chosen = re.search(r"\(default: ([^()]+)\)$", words)
+        assert chosen, (action.dest, words)
+        if action.default not in (None, [], argparse.SUPPRESS):
+            assert chosen[1] == str(action.default)
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"minillama {minillama.__version__}\n"
+
+
 def test_options_are_given_only_where_they_are():
     args = build_parser().parse_args(["train", "--lr", "1e-3", "--keep", "0", "--corpus", "5"])
     assert given_options(args, TrainConfig) == {"lr": 1e-3, "keep": 0, "corpus": "5"}
@@ -144,6 +172,10 @@ def test_error_and_exit_code_from_the_shell():
         ("train --minutes 5 --steps 5", "give minutes or steps, not both"),
         ("generate --top-k many", "'many'"),
         ("corpus --stories -1", "at least 1"),
+        ("corpus --stories 0", "at least 1"),
+        ("generate --prompt Mia Tom", "not both"),
+        ("generate --seed 1e3", "invalid int value: '1e3'"),
+        ("eval --temperature 1e-310", "temperature must be 0 (greedy) or from 1e-15 to 1e+15"),
         ("corpus --split dev", "'dev'"),
         ("corpus -o no/such/folder/stories.txt", "No such file or directory"),
         ("generate --samples 0", "at least 1"),
@@ -265,6 +297,19 @@ def test_resuming_what_cannot_be_resumed(capsys, tmp_path, monkeypatch):
     assert "leave out one" in refused(capsys, "train --resume x --out y")
 
 
+def test_resuming_with_other_options_points_to_a_new_run(capsys, tmp_path, text_file):
+    folder = tmp_path / "a run"
+    run(capsys, f"train {QUICK} --steps 1 --corpus", text_file, "--out", folder)
+    said = refused(capsys, "train --steps 100 --preset tiny --resume", folder)
+    assert "leave out --preset, --steps. To train its model further with other options" in said
+    shown = command("train", "--init-from", folder, "--corpus", text_file, "--steps", "100")
+    assert said.endswith(f"begin a new run: {shown}")
+    if os.name == "posix":
+        words = shlex.split(shown)
+        args = build_parser().parse_args(words[words.index("train") :])
+        TrainConfig(**given_options(args, TrainConfig))
+
+
 def test_a_folder_in_use_is_not_trained_into(capsys, tmp_path, text_file):
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     line = f"train {QUICK} --steps 1 --corpus"
@@ -285,6 +330,53 @@ def test_generate_goes_on_from_the_prompt(capsys, model):
     prompt = tokenizer.encode("Mia", bos=True)
     tokens = minillama.generate(loaded, prompt, max_new_tokens=20, temperature=0.8, seed=3)
     assert text == tokenizer.decode([*prompt, *tokens]) + "\n"
+
+
+def test_the_prompt_may_stand_by_itself(capsys, model):
+    line = "generate --max-new-tokens 5 --seed 3 --model"
+    text = run(capsys, line, model, "--prompt", "Mia found")
+    assert text.startswith("Mia found")
+    assert run(capsys, line, model, "Mia found") == text
+    assert run(capsys, "generate Mia found --max-new-tokens 5 --seed 3 --model", model) == text
+
+
+def test_a_folder_of_runs_and_a_file_are_no_model(capsys, tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    for name in ("second", "first"):
+        shutil.copytree(model, tmp_path / "runs" / name)
+    (tmp_path / "runs" / "unfinished").mkdir()
+    first, second = Path("runs/first"), Path("runs/second")
+    said = f"runs is not a model, but has models in it: {first}, {second}"
+    (tmp_path / "llama.bin").write_bytes(b"GGUF")
+    for line in ("generate --model", "eval --model", "convert --format hf", "train --init-from"):
+        words = ["new"] if line.startswith("convert") else []
+        assert refused(capsys, line, "runs", *words) == said
+        sentence = refused(capsys, line, "llama.bin", *words)
+        assert "llama.bin is a file, and a model is a folder" in sentence
+        assert "config.json, model.safetensors and tokenizer.model" in sentence
+    for name in ("first", "second"):
+        (tmp_path / "runs" / name / "config.json").rename(tmp_path / f"{name}.json")
+    (tmp_path / "runs" / "unfinished" / "run.json").touch()
+    said = refused(capsys, "generate --model runs")
+    assert "has runs that have no model yet" in said and said.endswith(f"{Path('runs/unfinished')}")
+    for number in range(12):
+        shutil.copytree(model, tmp_path / "runs" / f"more-{number}")
+    assert refused(capsys, "generate --model runs").endswith(", ...")
+
+
+@pytest.mark.parametrize("seed", [2**64, 2**64 + 7, 2**80, -1, -(2**63), -(2**70)])
+def test_any_whole_number_is_a_seed(capsys, model, seed):
+    line = f"generate --max-new-tokens 5 --seed {seed} --model"
+    text = run(capsys, line, model)
+    assert run(capsys, line, model) == text
+    assert run(capsys, line, model, "--samples", 2).startswith(text + "\n")
+    toytown.story(seed)
+    run(capsys, f"corpus --stories 2 --seed {abs(seed)}")
+
+
+def test_more_tokens_than_there_can_be_are_all_there_can_be(capsys, model):
+    line = "generate --temperature 3 --seed 0 --model"
+    assert run(capsys, line, model, "--max-new-tokens", 10**30) == run(capsys, line, model)
 
 
 def test_generate_hands_its_settings_on(capsys, model):
@@ -327,6 +419,11 @@ def test_until_holds_back_no_more_than_it_must():
     ("options", "arguments"),
     [
         ("--temperature -1", {"temperature": -1.0}),
+        ("--temperature 1e-310", {"temperature": 1e-310}),
+        ("--temperature 1e300", {"temperature": 1e300}),
+        ("--top-p 1e-320", {"top_p": 1e-320}),
+        ("--repetition-penalty 1e-320", {"repetition_penalty": 1e-320}),
+        ("--repetition-penalty 1e308", {"repetition_penalty": 1e308}),
         ("--top-p 0", {"top_p": 0.0}),
         ("--top-p 1.5", {"top_p": 1.5}),
         ("--top-k -5", {"top_k": -5}),
@@ -407,6 +504,7 @@ def test_floor_is_the_mean_surprise(capsys, language, more):
     stories = [toytown.story(i, languages[i % 2]) for i in range(40)]
     nats = [more - story.log_prob for story in stories]
     size = sum(len(story.text.encode()) for story in stories)
+    assert "no model can get below" in out and "1 nat is 1.44 bits" in out
     assert f" {fmean(nats):.2f} nats per story" in out
     assert f" {sum(nats) / size / log(2):.4f} bits per byte" in out
 
@@ -424,7 +522,8 @@ def test_eval_on_toytown(capsys, model):
     numbers = dict(reversed(line.split(maxsplit=1)) for line in out.splitlines())
     assert float(numbers["nats per story"]) == pytest.approx(chance, rel=0.05)
     assert float(numbers["nats per story, the floor"]) == pytest.approx(floor, abs=0.01)
-    assert numbers["of its sentences are ToyTown's"] == "0.0%"
+    assert numbers["of its sentences are ones that ToyTown can write"] == "0.0%"
+    assert numbers["of its stories consist only of such sentences"] == "0.0%"
 
 
 def test_eval_on_a_file(capsys, model, text_file):

@@ -4,6 +4,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+from damaging import assert_a_sentence
+from hypothesis import example, given
+from hypothesis import strategies as st
 from transformers import (
     LlamaForCausalLM,
     MinPLogitsWarper,
@@ -109,6 +112,43 @@ def test_the_order_is_that_of_transformers(options, model, tmp_path):
     expected = processors(tokens, logits.clone()).softmax(-1)
     ours = next_token_probabilities(logits, tokens.tolist(), Sampling(**options))
     torch.testing.assert_close(ours, expected)
+
+
+EDGES = [5e-324, 1e-310, 1e-45, 1e-16, 1e-15, 0.0, -0.0, 1, 1e15, 1e39, 1e308, 10**400, -1]
+numbers = st.sampled_from([*EDGES, math.inf, math.nan]) | st.floats() | st.floats(0, 1)
+FRACTIONS = ["temperature", "top_p", "min_p", "repetition_penalty"]
+COUNTS = ["top_k", "no_repeat_ngram"]
+options_of_anything = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(FRACTIONS, numbers) | dict.fromkeys(COUNTS, st.integers(-1))
+)
+
+
+@example(options={"temperature": 1e-310}, dtype=torch.float64)
+@example(options={"temperature": 1e39, "no_repeat_ngram": 1}, dtype=torch.float32)
+@example(options={"top_p": 1e-320}, dtype=torch.float32)
+@example(options={"repetition_penalty": 1e-320}, dtype=torch.float64)
+@example(options={"repetition_penalty": 1e-15, "temperature": 1e-15}, dtype=torch.float32)
+@example(options={"repetition_penalty": 1e15, "temperature": 1e-15}, dtype=torch.float32)
+@given(options=options_of_anything, dtype=st.sampled_from([torch.float32, torch.float64]))
+def test_any_numbers_give_probabilities_or_a_sentence(options, dtype):
+    try:
+        sampling = Sampling(**options)
+    except ValueError as error:
+        assert_a_sentence(error)
+        return
+    texts = [[0, 1, 2, 3], [4, 5, 4], [*range(10)]]
+    logits = torch.linspace(-100, 100, 30, dtype=dtype).view(3, 10)
+    probabilities = next_token_probabilities(logits, texts, sampling)
+    assert (probabilities >= 0).all()
+    torch.testing.assert_close(probabilities.sum(-1), torch.ones(3, dtype=dtype))
+
+
+@pytest.mark.parametrize("options", [{"temperature": 1e-15}, {"top_p": 1e-15}, {"min_p": 1}])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_smallest_that_is_allowed_is_greedy(options, dtype):
+    logits = torch.randn(3, 10, dtype=dtype)
+    greedy = next_token_probabilities(logits, [[]] * 3, Sampling(temperature=0))
+    assert torch.equal(next_token_probabilities(logits, [[]] * 3, Sampling(**options)), greedy)
 
 
 # Drawing
@@ -238,6 +278,20 @@ def test_the_same_seed_gives_the_same_tokens(model, write):
     assert torch.equal(torch.get_rng_state(), state)  # PyTorch's own randomness is left alone
 
 
+@pytest.mark.parametrize("seed", [2**63, 2**64 - 1, 2**64, 2**65 + 3, -1, -(2**64) - 1])
+def test_any_whole_number_is_a_seed(model, seed):
+    rows = list(generate_batch(model, [[1], [1]], max_new_tokens=5, seed=seed))
+    for row in range(2):
+        for write in (generate, engine.generate):
+            alone = list(write(model, [1], max_new_tokens=5, seed=seed + row))
+            assert alone == [step[row] for step in rows]
+
+
+@pytest.mark.parametrize("write", [generate, engine.generate])
+def test_more_tokens_than_the_context_has_are_those_it_has(model, write):
+    assert len(list(write(model, [1], max_new_tokens=10**30, seed=0))) == CONFIG.max_seq_len - 1
+
+
 def test_a_stop_token_ends_its_row(model):
     free = list(generate_batch(model, PROMPTS, max_new_tokens=20, seed=0))
     stop = {free[4][0], free[9][1]}
@@ -269,10 +323,12 @@ def test_generation_ends_at_the_limits(model, generate):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"temperature": -0.1}, r"temperature must be 0 \(greedy\) or more, not -0.1"),
+        ({"temperature": -0.1}, r"temperature must be 0 \(greedy\) or from .*, not -0.1"),
+        ({"temperature": 1e-310}, r"or from 1e-15 to 1e\+15, not 1e-310"),
+        ({"temperature": 10**400}, r"temperature must be .*, not 1000+\.\.\.0+"),
         ({"temperature": math.nan}, "temperature must be"),
-        ({"top_p": 0.0}, "top_p must be above 0 and at most 1"),
-        ({"top_p": 1.1}, "top_p must be above 0 and at most 1"),
+        ({"top_p": 0.0}, r"top_p must be above 0 \(from 1e-15\) and at most 1"),
+        ({"top_p": 1.1}, r"top_p must be above 0 .* and at most 1 \(all tokens\), not 1.1"),
         ({"top_k": -1}, "top_k must be 0"),
         ({"min_p": -0.1}, r"min_p must be from 0 \(all tokens\) to 1, not -0.1"),
         ({"min_p": 1.1}, "min_p must be from 0"),

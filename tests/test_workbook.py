@@ -19,7 +19,7 @@ from minillama.course.registry import CHECKS
 from minillama.course.source import blanks
 from minillama.course.source.definitions import definitions, replace_definition
 from minillama.course.source.free_names import unbound
-from minillama.course.source.splice import parts, splice
+from minillama.course.source.splice import own_imports, parts, splice
 from minillama.course.source.taught import BUILD, lessons, package_source, taught
 from minillama.course.workbook import my_package
 from minillama.course.workbook.adopt import Workbook
@@ -374,6 +374,19 @@ def test_the_command_says_what_it_made_and_what_comes_next(
     assert "open `04_attention.ipynb`" in Path("new/my-course/README.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["w --lessons 04 05", "w --lessons 04,05", "--lessons 4,5 w", "--lessons 04, 05 -- w",
+     "--lessons 04 05 w", "w --lessons 04 --lessons 05"],
+)  # fmt: skip
+def test_lessons_are_named_with_spaces_or_commas(made_lessons, tmp_path, monkeypatch, words):
+    monkeypatch.setattr("minillama.course.source.taught.ROOTS", (made_lessons,))
+    monkeypatch.chdir(tmp_path)
+    assert main(["workbook", *words.split()]) == 0
+    made = sorted(path.name for path in Path("w").glob("*.ipynb"))
+    assert made == ["04_attention.ipynb", "05_rope.ipynb"]
+
+
 def error_of(capsys, *argv):
     assert main([*argv]) == 2
     [line] = capsys.readouterr().err.splitlines()
@@ -388,6 +401,9 @@ def test_unknown_lessons_and_full_folders_are_refused_in_a_sentence(
     line = error_of(capsys, "workbook", "w", "--lessons", "99", "04", "x")
     assert line == "there is no lesson 99 or x: there are 04, 05, 07"
     assert not Path("w").exists()
+    for words in ([], ["--lessons", "04,05"]):
+        assert "name the folder to make" in error_of(capsys, "workbook", *words)
+    assert not [*tmp_path.iterdir()]
 
     Path("full").mkdir()
     Path("full/thesis.txt").write_text("all of it", "utf-8")
@@ -421,6 +437,83 @@ def test_an_interrupted_write_leaves_nothing_behind(made_lessons, tmp_path, monk
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == (["w"] if there else [])
     assert not there or not [*target.iterdir()]
+
+
+# Adding to one
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_lessons_are_added_and_what_is_there_stays(reader, capsys):
+    folder = reader.folder
+    for name in ("05_rope.ipynb", "07_norm.ipynb", "my_minillama/norm.py"):
+        (folder / name).unlink()
+    rope = folder / "my_minillama" / "rope.py"
+    rope.write_text(own_imports(package_source("rope")), "utf-8")
+    reader.run(cell("attention", "causal_mask").replace("return position", "return 0 + position"))
+    notebook = folder / "04_attention.ipynb"
+    notebook.write_text(notebook.read_text("utf-8").replace("# Attention", "# Mine"), "utf-8")
+    before = snapshot(folder)
+    assert main(["workbook", str(folder), "--lessons", "07"]) == 0
+    out = capsys.readouterr().out
+    assert "is a workbook already, and keeps what it has.\n" in out
+    assert "Parts added to build in my_minillama: RMSNorm\n" in out
+    assert "Lessons added:\n  07_norm.ipynb  You build RMSNorm.\n" in out
+    after = snapshot(folder)
+    added = {path.name for path in after.keys() - before.keys() if path.suffix != ".pyc"}
+    assert added == {"07_norm.ipynb", "norm.py"}
+    assert {path: after[path] for path in before} == before
+
+    assert main(["workbook", str(folder)]) == 0
+    assert "apply_rope" in capsys.readouterr().out
+    assert (folder / "05_rope.ipynb").is_file()
+    assert [*parts(reader.file("rope"))] == BUILDS["05"]
+    after = snapshot(folder)
+    assert {path for path in before if after[path] != before[path]} == {rope}
+    assert main(["workbook", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "in my_minillama: none\nLessons added: none\n" in out
+    assert snapshot(folder) == after
+
+    reader.restart()
+    assert reader.said == "Yours already: causal_mask.\n"
+    assert "RMSNorm is right." in reader.run(cell("norm", "RMSNorm"))
+    assert "apply_rope is right." in reader.run(cell("rope", "apply_rope"))
+    assert reader.yours() == {"causal_mask", "RMSNorm", "apply_rope"}
+
+
+def test_parts_that_an_earlier_minillama_had_not_are_added(reader):
+    """Its attention had neither the weights nor what they import, and norm was not taught."""
+    path = reader.folder / "my_minillama" / "attention.py"
+    reader.run(cell("attention", "causal_mask"))
+    source = replace_definition(reader.file("attention"), "attention_weights", "")
+    source = source.replace("# minillama's, until you build it in lesson 04.\n\n", "\n")
+    source = source.replace("import math\n", "")
+    path.write_text(source, encoding="utf-8")
+    assert "attention_weights" not in parts(source)
+    assert main(["workbook", str(reader.folder)]) == 0
+    mine, source = source, reader.file("attention")
+    there = parts(source)
+    assert there["causal_mask"].yours and not there["attention_weights"].yours
+    lines = source.splitlines()
+    assert "import math" in lines
+    kept = iter(lines)  # every line that was there, in its order
+    assert all(line in kept for line in mine.splitlines())
+    reader.restart()
+    out = reader.run(cell("attention", "attention_weights", "attend"))
+    assert "attention_weights is right." in out and "attend is right." in out
+
+
+def test_a_workbook_that_is_broken_is_not_added_to(reader, capsys):
+    path = reader.folder / "my_minillama" / "norm.py"
+    path.write_text("import torch\ndef f(:\n", encoding="utf-8")
+    (reader.folder / "07_norm.ipynb").unlink()
+    before = snapshot(reader.folder)
+    said = error_of(capsys, "workbook", str(reader.folder))
+    assert said.startswith(f"{path} is not Python, as its line 2 shows: ")
+    assert snapshot(reader.folder) == before
 
 
 # Readers
@@ -756,6 +849,10 @@ def test_a_class_with_only_some_methods_filled(reader):
         'RMSNorm still has the line `raise NotImplementedError("your code here")` in forward: '
         "delete it.\n" + not_yet("minillama's", "RMSNorm")
     ) in out
+    bare = text.replace('("your code here")', "")
+    for blank in (bare, bare.replace("Error", "Error()"), bare.replace("Error", "Error('to do')")):
+        out = reader.run("%%build norm\n" + blank)
+        assert out.startswith("RMSNorm: forward not written yet; minillama's is used until then.")
     code = reference("attention", "attend") + '\n    raise NotImplementedError("your code here")'
     out = reader.run("%%build attention\n" + code)
     assert 'attend still has the line `raise NotImplementedError("your code here")`: delete' in out
@@ -990,6 +1087,56 @@ def test_a_notebook_away_from_its_package_says_so(reader, tmp_path, monkeypatch)
     )
 
 
+UNDO = "Undo what was changed in the file by hand, then restart the kernel."
+BROKEN = {  # what somebody may do to norm.py, and where that shows
+    "not Python": ("import torch\n\ndef f(:\n", 3, "`def f(:`, raises SyntaxError: "),
+    "indented": ("import torch\n    import math\n", 2, "`import math`, raises IndentationError: "),
+    "raises": ("import torch\nx = y\n", 2, "`x = y`, raises NameError: name 'y' is not defined."),
+    "not UTF-8": (b"import torch\n# \xff", 2, "raises SyntaxError: it is not UTF-8 text."),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_package_broken_by_hand_is_told_with_file_and_line(reader, kind):
+    text, number, words = BROKEN[kind]
+    path = reader.folder / "my_minillama" / "norm.py"
+    before = path.read_bytes()
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    def told(source):
+        reader.run(source)
+        said = str(reader.kernel.error)
+        assert "my_minillama/norm.py is broken: line " in said and words in said, said
+        assert f"line {number}" in said and said.endswith(UNDO) and "\n" not in said
+        assert type(reader.kernel.error).__name__ == "UsageError"
+
+    leave()
+    reader.kernel = reader.make()
+    told("%load_ext minillama.course.workbook")
+
+    # And where it happens while the notebook is open.
+    path.write_bytes(before)
+    reader.restart()
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if kind != "raises":
+        for source in ("progress()", cell("norm", "RMSNorm"), cell("rope", "apply_rope")):
+            told(source)
+        assert reader.file("rope").count("# Yours") == 0
+    path.write_bytes(before)
+    assert "RMSNorm is right." in reader.run(cell("norm", "RMSNorm"))
+
+
+def test_what_is_built_is_not_blamed_for_another_file_broken_by_hand(reader):
+    path = reader.folder / "my_minillama" / "rope.py"
+    path.write_text("x = 1 / 0\n\n\n" + reader.file("rope"), encoding="utf-8")
+    out = reader.run(cell("attention", "causal_mask"))
+    assert (
+        "causal_mask cannot be tried, because my_minillama/rope.py is broken: line 1, `x = 1 / 0`, "
+        f"raises ZeroDivisionError: division by zero. {UNDO}\n"
+    ) in out
+    assert reader.yours() == set()
+
+
 def test_a_package_broken_by_hand_says_so(reader):
     path = reader.folder / "my_minillama" / "norm.py"
     path.write_text("x = 1 / 0\n", encoding="utf-8")
@@ -997,10 +1144,15 @@ def test_a_package_broken_by_hand_says_so(reader):
     kernel = reader.make()
     kernel.run("%load_ext minillama.course.workbook")
     assert str(kernel.error) == (
-        "my_minillama/norm.py cannot be imported: it raises ZeroDivisionError at the line "
-        "`x = 1 / 0`: division by zero. Undo what was changed in the file by hand, then restart "
-        "the kernel."
+        "my_minillama/norm.py is broken: line 1, `x = 1 / 0`, raises ZeroDivisionError: division "
+        f"by zero. {UNDO}"
     )
+
+
+def test_an_exercise_left_blank_is_not_written(reader):
+    for blank in ('NotImplementedError("your code here")', "NotImplementedError()"):
+        reader.run(f"{ENTROPY}    raise {blank}")
+        assert "is not written yet: fill in the blank." in reader.run("check(attention_entropy)")
 
 
 def test_progress_outside_a_workbook_says_how_to_get_one(capsys):

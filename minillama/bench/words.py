@@ -82,7 +82,7 @@ def trained(speed: TrainingSpeed) -> str:
     for name, rate in speed.tokens_per_second.items():
         if name == OURS:
             note = (
-                f"{speed.of_limit:.0%} of what {speed.dtype} products allow, "
+                f"{speed.of_limit:.0%} of the best {speed.dtype} matrix product, "
                 f"{speed.flops_per_token / 1e6:.1f} MFLOP a token"
             )
         else:

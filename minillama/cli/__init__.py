@@ -12,13 +12,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from minillama import __version__
 from minillama.cli import bench, convert, corpus, evaluate, generate, train, workbook
 
 EXAMPLES = """\
 examples:
   minillama train --preset small --minutes 5        train a small LLaMA on ToyTown
   minillama generate --model runs/toytown           let it write a story
-  minillama generate --model toytown --prompt "Mia" the model that comes with minillama
+  minillama generate "Mia found"                    the model that comes with minillama
   minillama corpus --show 5                         read some of the stories it learns from
   minillama train --corpus my.txt --tokenizer char  train on a text of your own
   minillama bench --quick                           how fast this machine trains and writes
@@ -44,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"minillama {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (train, generate, evaluate, corpus, convert, bench, workbook):
         command.add(subparsers)

@@ -11,7 +11,7 @@ Measure this machine: training and writing, in turns with Hugging Face transform
 installed; what matrix products and memory allow at best; seconds to the first text; peak memory;
 how long the lessons that train take. About five minutes on an idle machine; other work shows.
 
-parts: training, decoding, start, memory, lessons; all where none is named
+parts: training, decoding, start, memory, lessons
 """
 
 
@@ -25,10 +25,14 @@ def add(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     option = parser.add_argument
-    option("parts", nargs="*", metavar="PART", help="measure only these")
+    option("parts", nargs="*", metavar="PART", help="measure only these (default: all)")
     option("--quick", action="store_true", help="a minute: fewer rounds and shapes, no lessons")
-    option("--threads", type=int, metavar="N", help="processor threads for training (measured)")
-    option("--json", metavar="FILE", help="write everything that was measured to FILE")
+    option("--threads", type=int, metavar="N", help="CPU threads for training (default: measured)")
+    option(
+        "--json",
+        metavar="FILE",
+        help="write everything that was measured to FILE (default: to no file)",
+    )
     parser.set_defaults(run=run)
 
 

@@ -17,7 +17,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("target", metavar="TARGET", help="new folder to make")
     parser.add_argument(
         "--format", choices=("native", "hf"), default="hf",
-        help="hf: as Hugging Face transformers reads it (default); native: minillama's own",
+        help="hf: as Hugging Face transformers reads it; native: minillama's own "
+        "(default: %(default)s)",
     )  # fmt: skip
     parser.set_defaults(run=run)
 

@@ -31,21 +31,45 @@ def add(subparsers: Any) -> None:
         "--stories",
         type=int,
         metavar="N",
-        help=f"how many ({WRITTEN:,} for -o and --floor, else {SHOWN})",
+        help=f"how many (default: {WRITTEN:,} with -o or --floor, otherwise {SHOWN})",
     )
-    option("--language", choices=("en", "zh", "both"), default="both", help="(both, in turn)")
-    option("--seed", type=int, default=0, metavar="S", help="of the first story (0)")
+    option(
+        "--language",
+        choices=("en", "zh", "both"),
+        default="both",
+        help="both: English and Chinese in turn (default: %(default)s)",
+    )
+    option(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="seed of the first story (default: %(default)s)",
+    )
     option(
         "--split",
         choices=("train", "valid", "test", "compositional"),
         default="train",
-        help="compositional: pairs of things that never meet in the other three (train)",
+        help="compositional: pairs of things that never meet in the other three "
+        "(default: %(default)s)",
     )
-    option("-o", "--output", type=Path, metavar="FILE", help="write to FILE, parted by empty lines")
     option(
-        "--show", nargs="?", type=int, const=SHOWN, metavar="N", help=f"print the first N ({SHOWN})"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write them to FILE, separated by empty lines (default: to no file)",
     )
-    option("--floor", action="store_true", help="print the loss that no model can get below")
+    option(
+        "--show",
+        nargs="?",
+        type=int,
+        const=SHOWN,
+        metavar="N",
+        help=f"print the first N, or {SHOWN} where N is left out (default: all of them, but none "
+        "with -o or --floor)",
+    )
+    option("--floor", action="store_true", help="print the floor: the loss no model can get below")
     parser.set_defaults(run=run)
 
 
@@ -54,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     works = args.output is not None or args.floor
-    n = args.stories or (WRITTEN if works else args.show or SHOWN)
+    n = (WRITTEN if works else args.show or SHOWN) if args.stories is None else args.stories
     shown = args.show if works or args.show is not None else n
     if n < 1 or (shown or 0) < 0 or args.seed < 0:
         raise ValueError("--stories must be at least 1, --show and --seed at least 0")
@@ -125,7 +149,9 @@ class Measure:
         n, total = len(self.nats), sum(self.nats)
         error = stdev(self.nats) / sqrt(n) if n > 1 else float("nan")
         return (
-            f"floor, from {n:,} stories\n"
+            f"The floor, from {n:,} stories: the loss of a model that knew the exact probability\n"
+            "of each, which no model can get below. Losses are in nats, the unit of natural\n"
+            "logarithms: 1 nat is 1.44 bits.\n"
             f"  {total / n:.2f} nats per story (standard error {error:.2f})\n"
             f"  {total / self.characters:.4f} nats per character\n"
             f"  {total / self.bytes / log(2):.4f} bits per byte"

@@ -23,18 +23,23 @@ def add(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     option = parser.add_argument
-    option("file", nargs="?", metavar="FILE", help="a text file in UTF-8, in place of ToyTown")
+    option("file", nargs="?", metavar="FILE", help="a text file in UTF-8 (default: ToyTown)")
     option(
         "--model",
         default="toytown",
         metavar="DIR",
-        help="folder of a model or a run, or the name of one that ships (toytown)",
+        help="folder of a model or a run, or the name of one that ships (default: %(default)s)",
     )
-    option("--stories", type=int, default=500, metavar="N", help="new stories to predict (500)")
-    option("--split", default="test", help="valid, test or compositional (test)")
-    option("--samples", type=int, default=200, metavar="N", help="stories to write and judge (200)")
-    option("--temperature", type=float, default=0.8, metavar="T", help="to write them at (0.8)")
-    option("--seed", type=int, default=0, metavar="S", help="of what is predicted and written (0)")
+    choices: list[tuple[str, Any, str, str]] = [
+        ("--stories", 500, "N", "how many new stories to predict"),
+        ("--split", "test", "SPLIT", "where they come from: valid, test or compositional"),
+        ("--samples", 200, "N", "how many stories the model writes, to be judged"),
+        ("--temperature", 0.8, "T", "the temperature at which it writes them"),
+        ("--seed", 0, "S", "seed of the first story, predicted and written"),
+    ]
+    for name, default, metavar, words in choices:
+        words += " (default: %(default)s)"
+        option(name, type=type(default), default=default, metavar=metavar, help=words)
     parser.set_defaults(run=run)
 
 
@@ -43,7 +48,9 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     import minillama
+    from minillama.config import Sampling
 
+    Sampling(temperature=args.temperature)  # refused now, and not after minutes
     if args.stories < 2 or args.samples < 0 or args.seed < 0:
         raise ValueError("--stories must be at least 2, --samples and --seed at least 0")
     model, tokenizer = minillama.load(args.model, dtype=torch.float32)
@@ -116,10 +123,10 @@ def of_samples(
     finished = fmean(verdict.finished for verdict in verdicts)
     return (
         f"{n:,} stories that it wrote, at temperature {temperature:g}\n"
-        f"  {valid / sentences:.1%} of its sentences are ToyTown's\n"
-        f"  {grammatical:.1%} of its stories are ToyTown's in every sentence\n"
+        f"  {valid / sentences:.1%} of its sentences are ones that ToyTown can write\n"
+        f"  {grammatical:.1%} of its stories consist only of such sentences\n"
         f"  {consistent:.1%} of its stories keep their facts straight\n"
-        f"  {finished:.1%} of its stories do both and come to their end"
+        f"  {finished:.1%} of its stories do both and reach an end"
     )
 
 

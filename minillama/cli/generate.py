@@ -18,27 +18,36 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "generate",
         help="let a model write",
-        description="Let a model go on from a prompt. One text is printed as it is made.",
+        description="Let a model continue a prompt. A single text is printed while it is written.",
         allow_abbrev=False,
     )
     parser.add_argument(
         "--model", default="toytown", metavar="DIR", help="folder of a model or a run, or the name "
         "of a model that comes with minillama (default: toytown)",
     )  # fmt: skip
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="how the text begins")
     parser.add_argument(
-        "--max-new-tokens", type=int, default=512, metavar="N", help="stop after N tokens (512)"
-    )
+        "words", nargs="*", metavar="PROMPT",
+        help="how the text begins (default: the model begins it)",
+    )  # fmt: skip
+    parser.add_argument("--prompt", metavar="TEXT", help="the same, as an option (default: PROMPT)")
+    parser.add_argument(
+        "--max-new-tokens", type=int, default=512, metavar="N",
+        help="stop after N tokens (default: %(default)s)",
+    )  # fmt: skip
     add_options(parser, Sampling, temperature=0.8)
     parser.add_argument(
         "--stop", action="append", default=[], metavar="TEXT",
-        help="end before this text; may be given several times",
+        help="end before this text; may be given several times "
+        "(default: only where the model ends)",
     )  # fmt: skip
     parser.add_argument(
         "--samples", type=int, default=1, metavar="N",
-        help="write N texts side by side, and print them parted by empty lines",
+        help="write N texts, and print them separated by empty lines (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, metavar="S", help="the same seed, the same text")
+    parser.add_argument(
+        "--seed", type=int, metavar="S",
+        help="the same seed gives the same text (default: another one each time)",
+    )  # fmt: skip
     parser.add_argument(
         "--compile", action="store_true",
         help="compile for 20 seconds, then write almost twice as fast (needs g++ or clang++)",
@@ -55,6 +64,11 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"--samples must be at least 1, not {args.samples}")
     if "" in args.stop:
         raise ValueError("--stop needs a text, not an empty one")
+    if args.words and args.prompt is not None:
+        raise ValueError(
+            "give the prompt once, and in quotes: by itself or with --prompt, not both"
+        )
+    begun = " ".join(args.words) or args.prompt or ""
     model, tokenizer = minillama.load(args.model)
     if args.compile:
         from minillama.inference.compiled import compile_decoding
@@ -62,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
         compile_decoding(model)
     else:
         fuse_decoding(model)
-    prompt = tokenizer.encode(args.prompt, bos=True)
+    prompt = tokenizer.encode(begun, bos=True)
     options = given(args, Sampling) | {
         "max_new_tokens": args.max_new_tokens,
         "stop": {tokenizer.eos_id},
@@ -73,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
         text = until(tokenizer.stream(tokens, after=prompt), args.stop)
         for n_parts, part in enumerate(text):
             if n_parts == 0:  # only now, so that a refused setting prints nothing
-                print("\n" * (n > 0) + args.prompt, end="")
+                print("\n" * (n > 0) + begun, end="")
             print(part, end="", flush=True)
         print()
 

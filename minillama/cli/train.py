@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from minillama.cli.options import add_options, flag, given
 from minillama.cli.shared import clock, command
-from minillama.training.config import TrainConfig
+from minillama.training.config import TOYTOWN, TrainConfig
 
 if TYPE_CHECKING:
     from minillama.training.events import Event, Finished, Paused, Started, Step, Validated
 
+KEPT = {"init_from", "preset", "tokenizer", "vocab_size"}  # by a run that begins with a model
 BAR = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt}{postfix}"
 
 
@@ -33,7 +34,8 @@ def add(subparsers: Any) -> None:
         nargs="?",
         const="",
         metavar="DIR",
-        help="continue the run in DIR, or in --out, or the newest one in runs/",
+        help="continue the run in DIR, or in --out, or the newest one in runs/ "
+        "(default: begin a new run)",
     )
     add_options(parser, TrainConfig)
     parser.set_defaults(run=run)
@@ -49,13 +51,28 @@ def run(args: argparse.Namespace) -> int:
         config = TrainConfig(**options)
         folder = Path(args.out) if args.out else free_folder(config.corpus)
         return show(train(config, folder), folder)
-    if options:
-        names = ", ".join(map(flag, options))
-        raise ValueError(f"--resume keeps the options that the run began with: leave out {names}")
     if args.resume and args.out:
         raise ValueError("--resume and --out name two folders: leave out one")
     folder = Path(args.resume or args.out or newest_run())
+    if options:
+        names = ", ".join(map(flag, options))
+        raise ValueError(
+            f"--resume keeps the options that the run began with: leave out {names}. To train its "
+            f"model further with other options, begin a new run: {new_run_from(folder, options)}"
+        )
     return show(resume(folder), folder)
+
+
+def new_run_from(folder: Path, options: dict[str, Any]) -> str:
+    """The command of a new run that begins with the model of this one, and has these options."""
+    from minillama.runs.folder import RUN, read_run
+
+    asked = read_run(folder)["asked"] if (folder / RUN).is_file() else {}
+    corpus = asked.get("corpus", TOYTOWN)
+    own = {} if corpus == TOYTOWN else {"corpus": corpus}
+    given = own | {name: value for name, value in options.items() if name not in KEPT}
+    words = [word for name, value in given.items() for word in (flag(name), str(value))]
+    return command("train", "--init-from", folder, *words)
 
 
 def show(events: "Generator[Event]", folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,20 @@ def add(subparsers: Any) -> None:
         "workbook",
         help="make a folder of lessons to work through",
         description="Make a folder with the lessons, in which you write the parts of a LLaMA "
-        "yourself, and with your own package my_minillama, which takes in each part that is right.",
+        "yourself, and with your own package my_minillama, which takes in each part that is right. "
+        "To a folder that was made by an earlier minillama, or for some lessons, the others are "
+        "added; what is there stays as it is.",
+        usage="%(prog)s [-h] DIR [--lessons NN ...]",
         allow_abbrev=False,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="new folder to make")
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="folder to make, or to add to")
     parser.add_argument(
-        "--lessons", nargs="+", default=[], metavar="NN", help="only these, such as 00 04 (all)"
+        "--lessons",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NN",
+        help="only these, such as 04 05 or 04,05 (default: all)",
     )
     parser.set_defaults(run=run)
 
@@ -26,14 +35,28 @@ def run(args: argparse.Namespace) -> None:
     """Make it, and say what to do next."""
     from minillama.cli.shared import command
     from minillama.course.workbook.make import make_workbook
+    from minillama.course.workbook.update import is_workbook, update_workbook
 
-    chosen = make_workbook(args.folder, args.lessons)
-    print(f"{args.folder} has your package my_minillama, a README.md, and")
+    words = list(args.lessons)
+    if args.folder is None and words and not re.fullmatch(r"[\d,]*", words[-1]):
+        args.folder = words.pop()  # it stands behind the lessons, which take whatever follows
+    if args.folder is None:
+        raise ValueError("name the folder to make, such as: minillama workbook my-course")
+    folder = Path(args.folder)
+    numbers = [number for word in words for number in word.split(",") if number]
+    if is_workbook(folder):
+        chosen, added = update_workbook(folder, numbers)
+        print(f"{folder} is a workbook already, and keeps what it has.")
+        print(f"Parts added to build in my_minillama: {', '.join(added) or 'none'}")
+        print(f"Lessons added: {'' if chosen else 'none'}".rstrip())
+    else:
+        chosen = make_workbook(folder, numbers)
+        print(f"{folder} has your package my_minillama, a README.md, and")
     for lesson in chosen:
         names = [name for build in lesson.builds for name in build.definitions]
         builds = f"  You build {', '.join(names)}." if names else ""
         print(f"  {lesson.path.name}{builds}")
     if importlib.util.find_spec("jupyterlab") is None:
         print("JupyterLab is not installed here: pip install 'minillama[course]' first.")
-    lab = command(args.folder, program=("jupyter", "lab"), module="jupyterlab")
+    lab = command(folder, program=("jupyter", "lab"), module="jupyterlab")
     print(f"Open it:\n  {lab}")

@@ -1,25 +1,28 @@
 """Pictures: arrays in, Axes out, one file a subject. Only what is in here imports matplotlib."""
 
-from minillama.plots.attention import attention_map, head_grid
-from minillama.plots.bars import distribution_bars
-from minillama.plots.curves import loss_curve, save_loss_curve
-from minillama.plots.decoding import computed_scores
-from minillama.plots.effects import intervals
-from minillama.plots.functions import function_curves, function_maps
-from minillama.plots.heads import head_groups
-from minillama.plots.layers import component_bars, stream_sizes
-from minillama.plots.lines import line_chart
-from minillama.plots.llama_map import llama_map
-from minillama.plots.neurons import neuron_text
-from minillama.plots.parts import loss_bars, memory_bars, stacked_shares
-from minillama.plots.pieces import token_pieces
-from minillama.plots.positions import loss_by_position, rope_clocks, rotation_plane
-from minillama.plots.sampling import nucleus, spread
-from minillama.plots.seeds import seed_curves
-from minillama.plots.show import show
-from minillama.plots.tables import number_table
-from minillama.plots.tokens import token_colors
-from minillama.plots.training import training_panels
+from minillama.system.extras import needing
+
+with needing("course", "minillama.plots"):
+    from minillama.plots.attention import attention_map, head_grid
+    from minillama.plots.bars import distribution_bars
+    from minillama.plots.curves import loss_curve, save_loss_curve
+    from minillama.plots.decoding import computed_scores
+    from minillama.plots.effects import intervals
+    from minillama.plots.functions import function_curves, function_maps
+    from minillama.plots.heads import head_groups
+    from minillama.plots.layers import component_bars, stream_sizes
+    from minillama.plots.lines import line_chart
+    from minillama.plots.llama_map import llama_map
+    from minillama.plots.neurons import neuron_text
+    from minillama.plots.parts import loss_bars, memory_bars, stacked_shares
+    from minillama.plots.pieces import token_pieces
+    from minillama.plots.positions import loss_by_position, rope_clocks, rotation_plane
+    from minillama.plots.sampling import nucleus, spread
+    from minillama.plots.seeds import seed_curves
+    from minillama.plots.show import show
+    from minillama.plots.tables import number_table
+    from minillama.plots.tokens import token_colors
+    from minillama.plots.training import training_panels
 
 __all__ = [
     "attention_map",

@@ -63,12 +63,15 @@ class TrainConfig:
         "MODEL",
         "continue from a trained model (its folder, or the name of one that comes with minillama) "
         "instead of random weights; its size and tokenizer are kept",
+        chosen="none",
     )
     tokenizer: str = option("bpe", "KIND", "bpe, char, or the folder of an existing tokenizer")
     minutes: float | None = option(
         None, "M", "how long to train, in minutes", chosen=f"{DEFAULT_MINUTES:g}"
     )
-    steps: int | None = option(None, "N", "how long to train, in steps instead of minutes")
+    steps: int | None = option(
+        None, "N", "how long to train, in steps instead of minutes", chosen="as the minutes allow"
+    )
     seed: int = _experiment(0, "S", "seed of the initial weights and of the order of the data")
     vocab_size: int | None = _experiment(
         None, "N", "vocabulary size, where a bpe tokenizer is trained", chosen=f"{VOCAB_SIZE}"

@@ -13,22 +13,40 @@ from minillama.tokenizer import Tokenizer
 from minillama.weights import hf, native
 from minillama.weights.tensors import read_json
 
+SHOWN = 10  # models that a message names
+# What a folder may hold that is given in place of a model inside it.
+FOUND_INSIDE = {
+    "config.json": "models",
+    "run.json": "runs that have no model yet, until they finish or stop,",
+}
 FORMATS = {"native": native, "hf": hf}
 
 
 def find_model(path: str | PathLike[str]) -> Path:
     """The folder at `path`, or of the model of that name that ships with minillama.
 
-    Raises FileNotFoundError if there is neither.
+    Raises FileNotFoundError if there is neither, naming the models in the folder where it has some,
+    and ValueError for a file.
     """
     folder = Path(path)
     if folder.is_dir():
+        has_none = not (folder / "config.json").exists()
+        for file, what in FOUND_INSIDE.items():
+            inside = sorted(str(path.parent) for path in folder.glob(f"*/{file}"))
+            if has_none and inside:
+                names = ", ".join(inside[:SHOWN]) + (", ..." if len(inside) > SHOWN else "")
+                raise FileNotFoundError(f"{folder} is not a model, but has {what} in it: {names}")
         return folder
     if folder.name == str(path):
         try:
             return asset_path(f"models/{path}")
         except FileNotFoundError:
             pass
+    if folder.exists():
+        raise ValueError(
+            f"{folder} is a file, and a model is a folder: one with config.json, model.safetensors "
+            "and tokenizer.model in it, as `minillama train` and Hugging Face make them"
+        )
     raise FileNotFoundError(
         f"there is no model {str(path)!r}: it is neither a folder nor one that ships with minillama"
     )

@@ -32,6 +32,7 @@ METADATA = {
         "file_extension": ".py",
         "mimetype": "text/x-python",
         "name": "python",
+        "nbconvert_exporter": "python",  # so that --to script knows magics
         "pygments_lexer": "ipython3",
     },
 }

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Collection, Iterator
 
 BLANK = "your code here"  # what an unfilled blank raises, as NotImplementedError
+BLANKS = (BLANK, "")  # with the words left out, it is as blank
 Function = ast.FunctionDef
 
 
@@ -25,9 +26,9 @@ def unfilled(source: str) -> tuple[list[str], list[str]]:
     blanks, raising = [], []
     for function in functions(source):
         code = function.body[1:] if ast.get_docstring(function) is not None else function.body
-        if len(code) == 1 and is_blank(code[0]):
+        if len(code) == 1 and raises(code[0], "NotImplementedError"):
             blanks.append(function.name)
-        elif any(is_blank(node) for node in ast.walk(function)):
+        elif any(raises(node, BLANK) for node in ast.walk(function)):
             raising.append(function.name)
     return blanks, raising
 
@@ -52,6 +53,6 @@ def body_start(function: Function, lines: list[str]) -> int:
     return start
 
 
-def is_blank(node: ast.AST) -> bool:
-    """Whether this is the statement that raises as a blank does."""
-    return isinstance(node, ast.Raise) and BLANK in ast.unparse(node)
+def raises(node: ast.AST, words: str) -> bool:
+    """Whether this is a statement that raises something with these words in it."""
+    return isinstance(node, ast.Raise) and words in ast.unparse(node)

@@ -62,6 +62,8 @@ class Workbook:
         """
         __tracebackhide__ = True  # a traceback begins in the reader's cell
         module = taught_module(line, self.package.modules)
+        for other in self.package.modules:
+            self.package.source(other)  # a file that is broken by hand shows now, not half way
         names, namespace = self.expected(module, cell), self.shell.user_ns
         given = list[str]()  # what the cell has as my_minillama has it, such as a constant
         judged = dict[str, CheckResult]()

@@ -1,13 +1,16 @@
 """my_minillama, the reader's own package: its files, a fresh import of them, and what is live."""
 
+import ast
 import importlib
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
@@ -35,8 +38,27 @@ class MyPackage:
         return [module for module in taught() if (self.folder / file_of(module)).is_file()]
 
     def source(self, module: str) -> str:
-        """The text of a module as it is now."""
-        return (self.folder / file_of(module)).read_text(encoding="utf-8")
+        """The text of a module as it is now.
+
+        Raises UsageError, with the line, where somebody has broken the file by hand.
+        """
+        path = self.folder / file_of(module)
+        try:
+            text = path.read_text(encoding="utf-8")
+            must_parse(text, str(path))
+        except UnicodeDecodeError as error:
+            place = str(path), error.object[: error.start].count(b"\n") + 1, 0, ""
+            raise self.broken(module, SyntaxError("it is not UTF-8 text", place)) from None
+        except (SyntaxError, ValueError) as error:
+            raise self.broken(module, error) from None
+        return text
+
+    def broken(self, module: str, error: Exception) -> Exception:
+        """The UsageError, which a notebook shows as one line, for a file that cannot be used."""
+        from IPython.core.error import UsageError
+
+        place = breakage(self.folder, error) or f"{PACKAGE}/{file_of(module)} {raised(error)}"
+        return UsageError(place)
 
     def lent(self, module: str) -> list[str]:
         """The names of a module that others import."""
@@ -86,7 +108,10 @@ class MyPackage:
             if getattr(value, "__module__", None) == module.__name__
         }
         for module in live:
-            importlib.reload(module)
+            try:
+                importlib.reload(module)
+            except Exception as error:  # another file than the one just written, by hand
+                raise self.broken(module.__name__.partition(".")[2], error) from error
         for key, value in list(namespace.items()):
             if id(value) in old:
                 _, module, name = old[id(value)]
@@ -107,7 +132,7 @@ class MyPackage:
             sys.path.insert(0, place)
             importlib.invalidate_caches()
             try:
-                yield import_or_complain
+                yield partial(import_or_complain, copy, [*changed])
             finally:
                 sys.path.remove(place)
                 take_out()
@@ -120,11 +145,45 @@ def take_out() -> dict[str, ModuleType]:
     return {name: sys.modules.pop(name) for name in names}
 
 
-def import_or_complain(module: str) -> ModuleType:
-    """A module of my_minillama. Raises Complaint with what it raises."""
+@lru_cache(maxsize=64)
+def must_parse(text: str, path: str) -> None:
+    """Raise SyntaxError where a file's text is not Python."""
+    ast.parse(text, path)
+
+
+def breakage(folder: Path, error: Exception, changed: Collection[str] = ()) -> str:
+    """Which file of the package an error comes from, at which line, and what to do; "" if none.
+
+    changed: modules that are as a build cell has made them, not as somebody's hand has.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(frame.filename, frame.lineno, frame.line) for frame in frames]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno, error.text))
+    root = folder.resolve()
+    inside = [place for place in places if Path(place[0]).resolve().is_relative_to(root)]
+    if not inside:
+        return ""
+    path, number, line = inside[-1]
+    file = Path(path).resolve().relative_to(root).as_posix()
+    if file in map(file_of, changed):
+        return ""
+    what = error.msg if isinstance(error, SyntaxError) else (str(error).splitlines() or [""])[0]
+    what = what.partition(f" ({getattr(error, 'path', None)})")[0]  # of an ImportError
+    where = f"line {number}" + (f", `{line.strip()}`," if line else "") if number else "it"
+    return (
+        f"{PACKAGE}/{file} is broken: {where} raises {type(error).__name__}: {what}. Undo what was "
+        "changed in the file by hand, then restart the kernel."
+    )
+
+
+def import_or_complain(folder: Path, changed: Collection[str], module: str) -> ModuleType:
+    """A module of my_minillama, which lies in this folder. Raises Complaint with what it raises."""
     try:
         return importlib.import_module(f"{PACKAGE}.{module}")
     except Exception as error:  # whatever the reader's code does
+        if by_hand := breakage(folder, error, changed):
+            raise Complaint(f"cannot be tried, because {by_hand}") from error
         raise Complaint(
             f"cannot stand in {PACKAGE}/{file_of(module)}: importing that {raised(error)}"
         ) from error

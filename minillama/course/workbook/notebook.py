@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minillama.course.build import register
-from minillama.course.complaint import raised
 from minillama.course.source.splice import PACKAGE
-from minillama.course.source.taught import file_of
 from minillama.course.workbook.adopt import Workbook
 from minillama.course.workbook.my_package import MyPackage
 
@@ -23,7 +21,7 @@ def load_ipython_extension(shell: Any) -> None:
 
     What is the reader's already is bound to its names, as if its build cells had run.
 
-    Raises UsageError where there is none, or it cannot be imported.
+    Raises UsageError where there is none, or it cannot be imported, with the file and the line.
     """
     from IPython.core.error import UsageError  # shown as one line, without a traceback
 
@@ -37,13 +35,11 @@ def load_ipython_extension(shell: Any) -> None:
         sys.path.insert(0, str(folder.parent))
     package = MyPackage(folder)
     for module in package.modules:
+        package.source(module)
         try:
             importlib.import_module(f"{PACKAGE}.{module}")
         except Exception as error:  # somebody has edited the file
-            raise UsageError(
-                f"{PACKAGE}/{file_of(module)} cannot be imported: it {raised(error)}. Undo what "
-                "was changed in the file by hand, then restart the kernel."
-            ) from error
+            raise package.broken(module, error) from error
     workbook = Workbook.here = Workbook(package, shell)
     register(shell, workbook.build)
     if yours := workbook.bind_yours():
