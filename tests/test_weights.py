@@ -159,13 +159,79 @@ def test_a_shared_embedding_is_written_once(format, tmp_path):
 
 
 def test_surplus_that_old_checkpoints_carry_is_passed_over(tmp_path):
-    tied = random_llama(ModelConfig.from_dict(CONFIG.to_dict() | {"tie_embeddings": True}))
-    save_model(tied, tmp_path, "hf")
+    model = random_llama()
+    save_model(model, tmp_path, "hf")
     tensors = load_file(tmp_path / "model.safetensors")
-    tensors["lm_head.weight"] = torch.zeros(11, 8)
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.zeros(2)
     save_file(tensors, tmp_path / "model.safetensors")
-    assert_same_weights(load_model(tmp_path), tied)
+    assert_same_weights(load_model(tmp_path), model)
+
+
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
+
+@pytest.fixture
+def tied(tmp_path):
+    """A tied model, its folder, and the tensors in it without the one that is shared."""
+    model = random_llama(ModelConfig.from_dict(CONFIG.to_dict() | {"tie_embeddings": True}))
+    save_model(model, tmp_path, "hf")
+    tensors = load_file(tmp_path / "model.safetensors")
+    return model, tmp_path, {name: t for name, t in tensors.items() if name != EMBEDDING}
+
+
+@pytest.mark.parametrize("names", [[EMBEDDING], [HEAD], [EMBEDDING, HEAD]])
+@pytest.mark.parametrize("sharded", [False, True], ids=["whole", "sharded"])
+def test_a_tied_embedding_is_found_under_either_name_or_both(names, sharded, tied):
+    model, folder, others = tied
+    shared = {name: model.output.weight.detach().clone() for name in names}
+    if sharded:
+        (folder / "model.safetensors").unlink()
+        save_file(shared, folder / "a.safetensors")
+        save_file(others, folder / "b.safetensors")
+        files = dict.fromkeys(shared, "a.safetensors") | dict.fromkeys(others, "b.safetensors")
+        index = folder / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": files}), encoding="utf-8")
+    else:
+        save_file(shared | others, folder / "model.safetensors")
+    loaded = load_model(folder)
+    assert_same_weights(loaded, model)
+    assert loaded.output.weight is loaded.tok_embeddings.weight
+
+
+def test_a_head_that_differs_from_what_it_is_tied_to_is_refused(tied):
+    model, folder, others = tied
+    shared = model.output.weight.detach()
+    changed = shared.clone()
+    changed[10, 7] += 1
+    for head in (changed, torch.zeros(11, 8), shared.bfloat16()):
+        save_file(others | {EMBEDDING: shared, HEAD: head}, folder / "model.safetensors")
+        with pytest.raises(ValueError, match="two that differ: correct tie_word_embed") as caught:
+            load_model(folder)
+        assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
+    save_file(others | {EMBEDDING: shared, HEAD: shared[:9].clone()}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"lm_head.weight has the shape \[9, 8\]"):
+        load_model(folder)
+    save_file(others, folder / "model.safetensors")
+    with pytest.raises(ValueError, match="lacks 1 of .* such as model.embed_tokens.weight"):
+        load_model(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["tie_word_embeddings"] = False
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    save_file(others | {EMBEDDING: shared, HEAD: changed}, folder / "model.safetensors")
+    assert torch.equal(load_model(folder).output.weight, changed)
+    save_file(others | {EMBEDDING: shared}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"lacks 1 of .* such as lm_head.weight"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["q_proj", "k_proj", "v_proj", "o_proj"])
+def test_biases_in_the_file_that_no_config_speaks_of_are_refused(name, tmp_path):
+    save_model(random_llama(), tmp_path, "hf")
+    tensors = load_file(tmp_path / "model.safetensors")
+    bias = f"model.layers.0.self_attn.{name}.bias"
+    save_file(tensors | {bias: torch.ones(8)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=f"the tensor {bias} is not asked for by the config"):
+        load_model(tmp_path)
 
 
 # Replacing a folder
@@ -303,14 +369,38 @@ def test_a_llama3_scaling_that_leaves_out_the_original_context():
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is not 1"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_type is 'yarn', and mini"),
         ({"rope_scaling": {"type": "dynamic", "factor": 4.0}}, "rope_type is 'dynamic', and"),
+        ({"rope_scaling": {"rope_type": "longrope"}}, "rope_type is 'longrope', and minillama"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rope_type is 'yarn', and"),
+        ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "rope_type is 'dynamic'"),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "rope_type is 'longrope', and"),
+        (
+            {"rope_scaling": LLAMA_3_2_SCALING | {"original_max_position_embeddings": 0}},
+            "rope_scaling original_max_position_embeddings must be between 1 and",
+        ),
         ({"rope_scaling": {"type": "linear"}}, "rope_scaling factor must be a number, not None"),
         ({"rope_scaling": {"type": "llama3", "factor": 4.0}}, "low_freq_factor must be a number"),
         ({"rope_scaling": [4.0]}, r"rope_scaling must be an object or null, not \[4.0\]"),
         ({"rope_theta": "big"}, "rope_theta must be a number, not 'big'"),
         ({"hidden_size": None}, "hidden_size is missing"),
-        ({"hidden_size": "4096"}, "dim must be a whole number, not '4096'"),
-        ({"num_hidden_layers": 10**9}, "n_layers must be between 1 and 1,024, not 1000000000"),
-        ({"num_attention_heads": 31}, "dim must be a multiple of n_heads, and 4096 is not one"),
+        ({"hidden_size": "4096"}, "hidden_size must be a whole number, not '4096'"),
+        ({"hidden_size": "dim"}, "hidden_size must be a whole number, not 'dim'"),
+        ({"intermediate_size": True}, "intermediate_size must be a whole number, not True"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers must be between 1 and 1,024, not 10000"),
+        (
+            {"num_attention_heads": 31},
+            "hidden_size must be a multiple of num_attention_heads, and 4096 is not one of 31",
+        ),
+        (
+            {"num_key_value_heads": 5},
+            "num_attention_heads must be a multiple of num_key_value_heads, and 32 is not",
+        ),
+        (
+            {"hidden_size": 96},
+            r"head_dim \(hidden_size / num_attention_heads\) must be even",
+        ),
+        ({"max_position_embeddings": 0}, "max_position_embeddings must be between 1 and"),
+        ({"rms_norm_eps": -1}, "rms_norm_eps must be above zero"),
+        ({"tie_word_embeddings": 1}, "tie_word_embeddings must be true or false, not 1"),
     ],
 )
 def test_what_we_cannot_read_is_said_in_one_line(changes, message, tmp_path):
