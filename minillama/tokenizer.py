@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import index
 from pathlib import Path
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import sentencepiece
 
@@ -40,7 +40,7 @@ class Tokenizer:
     def __init__(self, model: bytes) -> None:
         """Takes what a tokenizer.model holds; raises ValueError if it is damaged."""
         self._model = model
-        self._processor = sentencepiece.SentencePieceProcessor()
+        self._processor: Any = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
             self._spellings = [self._spelling(i) for i in range(self.vocab_size)]

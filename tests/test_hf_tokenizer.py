@@ -117,7 +117,9 @@ def test_auto_tokenizer_gives_our_ids(ours, theirs):
 def test_auto_tokenizer_gives_our_text(ours, theirs):
     for text in ODD:
         ids = ours.encode(text, bos=True, eos=True)
-        assert theirs.decode(ids, skip_special_tokens=True) == ours.decode(ids), text
+        # The space before a text is left where it is, so that a part can follow another one.
+        space = " " if text and ours.pieces(ours.encode("a"))[0].startswith("▁") else ""
+        assert theirs.decode(ids, skip_special_tokens=True) == space + ours.decode(ids), text
 
 
 def test_auto_tokenizer_knows_what_ours_knows(ours, theirs):
@@ -171,7 +173,8 @@ def test_their_pipeline_writes_what_we_write(prompt, tmp_path_factory, capsys):
     expected = prompt + "".join(tokenizer.stream(new, after=ids))
     pipeline = transformers.pipeline("text-generation", str(folder), dtype=torch.float32)
     [written] = pipeline(prompt, do_sample=False, max_new_tokens=60)
-    assert written["generated_text"] == expected
+    text = written["generated_text"]
+    assert (text if prompt else text.removeprefix(" ")) == expected
 
 
 def test_what_tokenizer_json_cannot_say_is_refused(tmp_path):

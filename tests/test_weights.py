@@ -12,7 +12,7 @@ import minillama
 from minillama.config import ModelConfig, RopeScaling
 from minillama.model import Llama
 from minillama.weights import find_model, formats, hf, load_model, native, save_model
-from minillama.weights.hf_config import config_from_hf
+from minillama.weights.hf_config import config_from_hf, config_to_hf
 
 CONFIG = ModelConfig(
     dim=8, n_layers=2, n_heads=2, n_kv_heads=1, hidden_dim=12, vocab_size=11, max_seq_len=10
@@ -107,6 +107,17 @@ def test_comes_back_as_it_was(format, tie, scaling, tmp_path):
     loaded = load_model(tmp_path / "new" / "model")
     assert_same_weights(model, loaded)
     assert (loaded.output.weight is loaded.tok_embeddings.weight) == tie
+    tokens = torch.randint(11, (2, 10))
+    assert torch.equal(model(tokens), loaded(tokens))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_heads_of_another_width_come_back(format, tmp_path):
+    model = random_llama(ModelConfig.from_dict(CONFIG.to_dict() | {"head_size": 6}))
+    assert model.layers[0].attention.wq.weight.shape == (12, 8)
+    save_model(model, tmp_path, format)
+    loaded = load_model(tmp_path)
+    assert_same_weights(loaded, model)
     tokens = torch.randint(11, (2, 10))
     assert torch.equal(model(tokens), loaded(tokens))
 
@@ -212,7 +223,7 @@ def test_a_head_that_differs_from_what_it_is_tied_to_is_refused(tied):
     with pytest.raises(ValueError, match=r"lm_head.weight has the shape \[9, 8\]"):
         load_model(folder)
     save_file(others, folder / "model.safetensors")
-    with pytest.raises(ValueError, match="lacks 1 of .* such as model.embed_tokens.weight"):
+    with pytest.raises(ValueError, match=r"lacks 1 of .* such as model.embed_tokens.weight"):
         load_model(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config["tie_word_embeddings"] = False
@@ -352,6 +363,14 @@ def test_what_old_configs_leave_out_is_as_in_transformers():
     assert not config.tie_embeddings
 
 
+def test_heads_of_another_width():
+    config = config_from_hf(LLAMA_2 | {"head_dim": 96, "num_attention_heads": 64})
+    assert (config.n_heads, config.head_dim, config.head_size) == (64, 96, 96)
+    assert config_to_hf(config, torch.float32)["head_dim"] == 96
+    usual = config_from_hf(LLAMA_2 | {"head_dim": 128})
+    assert usual == ModelConfig.preset("llama-2-7b") and usual.head_size is None
+
+
 def test_a_llama3_scaling_that_leaves_out_the_original_context():
     rope = {name: v for name, v in LLAMA_3_2_SCALING.items() if not name.startswith("original")}
     config = config_from_hf(LLAMA_3_2 | {"rope_scaling": rope})
@@ -365,7 +384,9 @@ def test_a_llama3_scaling_that_leaves_out_the_original_context():
         ({"mlp_bias": True}, "mlp_bias is True, and minillama reads only False"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu', and minillama reads only 'silu'"),
         ({"quantization_config": {"bits": 4}}, "quantization_config is {'bits': 4}, and"),
-        ({"head_dim": 256}, "head_dim is 256, and minillama reads only hidden_size / num_att"),
+        ({"head_dim": 3}, "head_dim must be even, because RoPE turns pairs of numbers, not 3"),
+        ({"head_dim": 0}, "head_dim must be between 1 and 65,536, not 0"),
+        ({"head_dim": "128"}, "head_dim must be a whole number, not '128'"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is not 1"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_type is 'yarn', and mini"),
         ({"rope_scaling": {"type": "dynamic", "factor": 4.0}}, "rope_type is 'dynamic', and"),
@@ -469,7 +490,7 @@ def test_a_config_that_asks_for_more_than_the_file_has(saved):
     for name in ("dim", "hidden_size", "hidden_dim", "intermediate_size", "vocab_size"):
         if name in values:
             values[name] = 2**16
-    values.pop("head_dim", None)
+    values.pop("head_dim", None)  # dim / n_heads again
     path.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(ValueError, match=r"has the shape \[.*\] and the config asks for \[\d{5}"):
         load_model(saved)

@@ -121,8 +121,9 @@ def drop_rows(model: Llama, n: int) -> None:
     The model can then draw no token that its tokenizer cannot decode.
     """
     model.config = replace(model.config, vocab_size=n)
-    for module in (model.tok_embeddings, model.output):
-        module.weight = torch.nn.Parameter(module.weight[:n].clone())
+    embedding, head = model.tok_embeddings.weight[:n].clone(), model.output.weight[:n].clone()
+    model.tok_embeddings.weight = torch.nn.Parameter(embedding)
+    model.output.weight = torch.nn.Parameter(head)
     if model.config.tie_embeddings:
         model.output.weight = model.tok_embeddings.weight
     model.tok_embeddings.num_embeddings = model.output.out_features = n

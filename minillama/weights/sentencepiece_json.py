@@ -24,6 +24,9 @@ NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6  # types of pieces
 def tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
     """A tokenizer.json that gives the same ids as this tokenizer, for every text.
 
+    Its decoder leaves the space that stands before a text: transformers' pipeline decodes what is
+    new without the prompt before it, and would lose the space between the two.
+
     Raises ValueError for a SentencePiece model of another make than LLaMA's, whose ids would not
     be the same.
     """
@@ -37,7 +40,6 @@ def tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
     special = [i for i, (_, _, kind) in enumerate(pieces) if kind in (UNKNOWN, CONTROL)]
     replace = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
     prefix = [{"type": "Prepend", "prepend": SPACE}] * normalizer.get(DUMMY_PREFIX, 1)
-    strip = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] * len(prefix)
     back = {"type": "Replace", "pattern": {"String": SPACE}, "content": " "}
     return {
         "version": "1.0",
@@ -49,7 +51,7 @@ def tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
         "post_processor": _begin(tokenizer),
         "decoder": {
             "type": "Sequence",
-            "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}, *strip],
+            "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}],
         },
         "model": {
             "type": "BPE",
@@ -89,7 +91,7 @@ def tokenizer_config(tokenizer: Tokenizer, unknown: str, max_seq_len: int) -> di
 
 def _piece(content: bytes) -> tuple[str, float, int]:
     """A piece, its score (the higher, the earlier it is merged) and its type."""
-    fields = {TYPE: NORMAL, SCORE: bytes(4)} | dict(_fields(content))
+    fields: dict[int, Any] = {TYPE: NORMAL, SCORE: bytes(4)} | dict(_fields(content))
     return fields[PIECE].decode(), struct.unpack("<f", fields[SCORE])[0], fields[TYPE]
 
 

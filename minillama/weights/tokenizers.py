@@ -22,7 +22,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     tokenizer = Tokenizer.load(folder) if has_model or not has_json else None
     if tokenizer is None or (has_json and _rows(folder) > tokenizer.vocab_size):
         # In fine-tuned models the file of SentencePiece may lack the tokens that were added.
-        tokenizer = JsonTokenizer.load(folder, *bos[:1] or [None], *eos[:1] or [None])
+        tokenizer = JsonTokenizer.load(folder, next(iter(bos), None), next(iter(eos), None))
     for i in eos:
         if i >= tokenizer.vocab_size:
             raise ValueError(
