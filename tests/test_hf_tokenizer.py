@@ -162,16 +162,19 @@ def test_configs_name_begin_and_end(folder):
     assert (model.generation_config.bos_token_id, model.generation_config.eos_token_id) == (1, 2)
 
 
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipeline") / "toytown"
+    convert("toytown", folder)
+    return transformers.pipeline("text-generation", str(folder))
+
+
 @pytest.mark.parametrize("prompt", ["Once upon a time", "从前，", "", "Mia found a "])
-def test_their_pipeline_writes_what_we_write(prompt, tmp_path_factory, capsys):
-    folder = tmp_path_factory.getbasetemp() / "toytown-hf"
-    if not folder.exists():
-        assert main(["convert", "toytown", str(folder)]) == 0
-    model, tokenizer = minillama.load("toytown", dtype=torch.float32)
+def test_their_pipeline_writes_what_we_write(prompt, pipeline):
+    model, tokenizer = minillama.load("toytown")
     ids = tokenizer.encode(prompt, bos=True)
     new = minillama.generate(model, ids, temperature=0, max_new_tokens=60, stop=tokenizer.eos_ids)
     expected = prompt + "".join(tokenizer.stream(new, after=ids))
-    pipeline = transformers.pipeline("text-generation", str(folder), dtype=torch.float32)
     [written] = pipeline(prompt, do_sample=False, max_new_tokens=60)
     text = written["generated_text"]
     assert (text if prompt else text.removeprefix(" ")) == expected
@@ -296,10 +299,12 @@ def test_without_the_library_a_sentence_says_what_to_install(tmp_path, monkeypat
     assert str(caught.value).startswith(str(tmp_path / "tokenizer.json"))
 
 
-def test_our_own_models_need_no_library(ours, folder):
+def test_what_we_write_needs_no_library(tmp_path):
     program = (
         "import sys; sys.modules['tokenizers'] = sys.modules['transformers'] = None\n"
-        f"import minillama; minillama.load({str(folder)!r})"
+        "from minillama.cli import main\n"
+        f"assert main(['convert', 'toytown', {str(tmp_path / 'model')!r}]) == 0\n"
+        f"import minillama; minillama.load({str(tmp_path / 'model')!r})"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -311,6 +316,7 @@ def test_our_own_models_need_no_library(ours, folder):
         (b"{}", "is not a tokenizer of Hugging Face's"),
         (b"\xff\xfe", "is damaged: it is not UTF-8"),
         (b'{"version": "1.0", "model": {"type": "BPE"}}', "is not a tokenizer of Hugging Face's"),
+        (b'{"model": {"continuing_subword_prefix": "x"}}', "its pieces have a prefix or suffix"),
     ],
 )
 def test_a_damaged_tokenizer_json_is_refused(content, message, tmp_path):
@@ -321,7 +327,7 @@ def test_a_damaged_tokenizer_json_is_refused(content, message, tmp_path):
 
 
 def test_a_tokenizer_of_another_kind_is_refused(tmp_path):
-    other = tokenizers.Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    other = tokenizers.Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     other.decoder = decoders.WordPiece()
     other.save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(ValueError, match="decodes by WordPiece, and minillama reads"):

@@ -87,14 +87,20 @@ class _Processor:
         import tokenizers
 
         try:
+            model = json.loads(text)["model"]
+            # The package ends the whole process over some of these, and LLaMA has none.
+            if model.get("continuing_subword_prefix") or model.get("end_of_word_suffix"):
+                raise ValueError("its pieces have a prefix or suffix")
             self._inner = tokenizers.Tokenizer.from_str(text)
-            values = json.loads(text)
         except Exception as error:  # which is all that tokenizers raises
             raise ValueError(f"is not a tokenizer of Hugging Face's: {error}") from None
         self._inner.encode_special_tokens = True
         self._inner.no_truncation()
         self._inner.no_padding()
-        kinds = {part["type"] for part in _parts(values.get("decoder") or {})}
+        decoder = self._inner.decoder  # whose state is its part of the JSON
+        kinds = {
+            part["type"] for part in _parts(json.loads(decoder.__getstate__()) if decoder else {})
+        }
         self._is_byte_level = "ByteLevel" in kinds
         if not self._is_byte_level and not kinds & {"ByteFallback", "Metaspace"}:
             raise ValueError(
@@ -107,7 +113,7 @@ class _Processor:
         self._added = {i: token.content for i, token in added.items()}
         vocab = self._inner.get_vocab(with_added_tokens=True)
         self._names = {i: piece for piece, i in vocab.items()}
-        self._unknown = values["model"].get("unk_token")
+        self._unknown = getattr(self._inner.model, "unk_token", None)
         self._bos_id = self._find(config, "bos_token", bos_id)
         self._eos_id = self._find(config, "eos_token", eos_id)
         ids = {"bos_token": self._bos_id, "eos_token": self._eos_id}

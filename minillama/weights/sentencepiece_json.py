@@ -114,7 +114,8 @@ def _check(
     for why, is_so in wrong.items():
         if is_so:
             raise ValueError(
-                f"this tokenizer.model cannot be written as an equal tokenizer.json, because {why}"
+                "this tokenizer.model cannot be written as an equal tokenizer.json, because "
+                f"{why}: keep the model in the format native"
             )
 
 
