@@ -56,7 +56,8 @@ class ModelConfig:
     dim: width of the residual stream; n_layers: number of blocks; n_heads: query heads;
     n_kv_heads: key-value heads (as many as query heads is multi-head attention, one is
     multi-query, between is grouped-query); hidden_dim: width inside the feed-forward;
-    vocab_size: rows of the embedding; max_seq_len: the longest context, in tokens.
+    vocab_size: rows of the embedding; max_seq_len: the longest context, in tokens;
+    head_size: width of one head, where that is not dim / n_heads (`head_dim` is the width always).
 
     Raises ValueError, naming the field, for a value that makes no sense.
     """
@@ -72,14 +73,15 @@ class ModelConfig:
     rope_theta: float = 10000.0
     rope_scaling: RopeScaling | None = None
     tie_embeddings: bool = False
+    head_size: int | None = None
 
     def __post_init__(self) -> None:
         check_types(ModelConfig, vars(self))
-        for name, limit in LIMITS.items():
-            if not 1 <= getattr(self, name) <= limit:
-                value = short_repr(getattr(self, name))
-                raise ValueError(f"{name} must be between 1 and {limit:,}, not {value}")
-        if self.dim % self.n_heads:
+        for name, limit in (*LIMITS.items(), ("head_size", LIMITS["dim"])):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= limit:
+                raise ValueError(f"{name} must be between 1 and {limit:,}, not {short_repr(value)}")
+        if self.head_size is None and self.dim % self.n_heads:
             raise ValueError(
                 f"dim must be a multiple of n_heads, and {self.dim} is not one of {self.n_heads}"
             )
@@ -92,6 +94,9 @@ class ModelConfig:
             raise ValueError(
                 "head_dim (dim / n_heads) must be even, because RoPE turns pairs of numbers, "
                 f"but {self.dim} / {self.n_heads} is {self.head_dim}"
+                if self.head_size is None
+                else f"head_size must be even, because RoPE turns pairs of numbers, "
+                f"not {self.head_size}"
             )
         if self.max_seq_len * self.head_dim > MAX_ROPE_TABLE:
             raise ValueError(
@@ -109,7 +114,7 @@ class ModelConfig:
     @property
     def head_dim(self) -> int:
         """Width of one head."""
-        return self.dim // self.n_heads
+        return self.head_size or self.dim // self.n_heads
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> "ModelConfig":
@@ -124,7 +129,10 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Fields as JSON can write them; `from_dict` is the way back."""
-        return asdict(self)
+        fields = asdict(self)
+        if self.head_size is None:  # as in nearly all models
+            del fields["head_size"]
+        return fields
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":

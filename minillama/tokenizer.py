@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import index
 from pathlib import Path
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import sentencepiece
 
@@ -40,7 +40,7 @@ class Tokenizer:
     def __init__(self, model: bytes) -> None:
         """Takes what a tokenizer.model holds; raises ValueError if it is damaged."""
         self._model = model
-        self._processor = sentencepiece.SentencePieceProcessor()
+        self._processor: Any = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
             self._spellings = [self._spelling(i) for i in range(self.vocab_size)]
@@ -48,6 +48,7 @@ class Tokenizer:
             raise ValueError("this is not a SentencePiece model, or it is damaged") from None
         # LLaMA puts a space before a text, so that a word has the same ids there as further on.
         self._adds_space = "".join(self._processor.encode_as_pieces("a")).startswith(SPACE)
+        self.eos_ids = {self.eos_id} - {-1}  # all ids that end a text: a chat model has several
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int = 2048, kind: str = "bpe") -> "Tokenizer":
@@ -130,6 +131,11 @@ class Tokenizer:
         _file(path).write_bytes(self._model)
 
     @property
+    def serialized(self) -> bytes:
+        """What a tokenizer.model of it holds."""
+        return self._model
+
+    @property
     def vocab_size(self) -> int:
         """How many pieces there are, the reserved ones included."""
         return self._processor.vocab_size()
@@ -151,16 +157,19 @@ class Tokenizer:
         return {marker: i for marker, i in ids.items() if self._processor.is_control(i)}
 
     def encode(self, text: str, bos: bool = False, eos: bool = False) -> list[int]:
-        """The ids of a text, with those of begin and end if asked for."""
-        ids = self._processor.encode(_checked(text))
-        return [self.bos_id] * bos + ids + [self.eos_id] * eos
+        """The ids of a text, with those of begin and end if asked for and there are such."""
+        return self._ended(self._processor.encode(_checked(text)), bos, eos)
 
     def encode_batch(
         self, texts: Iterable[str], bos: bool = False, eos: bool = False
     ) -> list[list[int]]:
         """What `encode` gives for each text, faster for many, since all processor cores help."""
         encoded = self._processor.encode([_checked(text) for text in texts])
-        return [[self.bos_id] * bos + ids + [self.eos_id] * eos for ids in encoded]
+        return [self._ended(ids, bos, eos) for ids in encoded]
+
+    def _ended(self, ids: list[int], bos: bool, eos: bool) -> list[int]:
+        begin, end = self.bos_id, self.eos_id
+        return [begin] * (bos and begin >= 0) + ids + [end] * (eos and end >= 0)
 
     def decode(self, ids: Iterable[SupportsIndex]) -> str:
         """The text of ids. Special ones have none; bytes that are no UTF-8 become U+FFFD (�)."""

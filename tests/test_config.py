@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,15 @@ def test_overrides_replace_fields_of_a_preset():
     assert ModelConfig.preset("tiny", rope_scaling=LLAMA_3).rope_scaling == LLAMA_3
 
 
+def test_heads_may_have_a_width_of_their_own():
+    usual = ModelConfig.preset("tiny")
+    assert "head_size" not in usual.to_dict() and usual.head_dim == 16
+    config = replace(usual, head_size=24, dim=66)  # which four heads do not divide
+    assert config.head_dim == 24 and config != replace(usual, head_size=22)
+    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert replace(usual, n_heads=2).head_dim == 32
+
+
 def test_unknown_presets_and_fields_are_listed():
     with pytest.raises(ValueError, match="no preset 'huge'; there are tiny, small, toytown, llama"):
         ModelConfig.preset("huge")
@@ -67,6 +77,8 @@ def test_unknown_presets_and_fields_are_listed():
         ({"dim": 66}, "dim must be a multiple of n_heads, and 66 is not one of 4"),
         ({"n_kv_heads": 3}, "n_heads must be a multiple of n_kv_heads, and 4 is not one of 3"),
         ({"dim": 60}, r"head_dim \(dim / n_heads\) must be even.* 60 / 4 is 15"),
+        ({"head_size": 7}, "head_size must be even, because RoPE turns pairs of numbers, not 7"),
+        ({"head_size": 0}, "head_size must be between 1 and 65,536, not 0"),
         ({"dim": 0}, "dim must be between 1 and 65,536, not 0"),
         ({"n_layers": -1}, "n_layers must be between 1 and 1,024, not -1"),
         ({"vocab_size": 10**30}, "vocab_size must be between 1 and 1,048,576, not 1000"),

@@ -11,6 +11,7 @@ from transformers.utils import logging
 from minillama.attention import attention_mask
 from minillama.cache import KVCache
 from minillama.config import ModelConfig, RopeScaling
+from minillama.inference.fused import fuse_decoding
 from minillama.model import Llama
 from minillama.norm import RMSNorm
 from minillama.rope import rope_frequencies
@@ -36,7 +37,7 @@ ROPES = {
 }
 
 
-def random_theirs(rope="default", kv_heads=4, tied=False) -> LlamaForCausalLM:
+def random_theirs(rope="default", kv_heads=4, tied=False, **fields) -> LlamaForCausalLM:
     config = LlamaConfig(
         vocab_size=97,
         hidden_size=64,
@@ -50,6 +51,7 @@ def random_theirs(rope="default", kv_heads=4, tied=False) -> LlamaForCausalLM:
         initializer_range=0.2,  # large enough for attention to be far from even
         bos_token_id=1,
         eos_token_id=2,
+        **fields,
     )
     theirs = LlamaForCausalLM(config).eval().requires_grad_(False)
     for name, parameter in theirs.named_parameters():
@@ -128,6 +130,23 @@ def test_same_logits_for_every_pair_of_cuts(tmp_path):
             cache = KVCache(ours.config, batch_size=1)
             pieces = tokens.tensor_split([first, second], dim=1)
             assert_close(torch.cat([ours(piece, cache) for piece in pieces], dim=1), expected)
+
+
+@pytest.mark.parametrize("head_dim", [4, 16])
+@pytest.mark.parametrize("rope", ["default", "llama3"])
+def test_same_logits_with_heads_of_another_width(rope, head_dim, tmp_path):
+    theirs = random_theirs(rope, head_dim=head_dim)
+    ours, tokens = as_ours(theirs, tmp_path / "theirs"), torch.randint(97, (2, 12))
+    assert ours.config.head_dim == ours.config.head_size == head_dim
+    expected = theirs(tokens).logits
+    assert_close(ours(tokens), expected)
+    save_model(ours, tmp_path / "ours", format="hf")
+    again = LlamaForCausalLM.from_pretrained(tmp_path / "ours")
+    assert torch.equal(again(tokens).logits, expected)
+    with torch.inference_mode():
+        cache = KVCache(fuse_decoding(ours).config, batch_size=2)
+        logits = [ours(token, cache) for token in tokens.split(1, dim=1)]
+    assert_close(torch.cat(logits, dim=1), expected)
 
 
 def test_same_gradients(tmp_path):

@@ -12,7 +12,7 @@ import minillama
 from minillama.config import ModelConfig, RopeScaling
 from minillama.model import Llama
 from minillama.weights import find_model, formats, hf, load_model, native, save_model
-from minillama.weights.hf_config import config_from_hf
+from minillama.weights.hf_config import config_from_hf, config_to_hf
 
 CONFIG = ModelConfig(
     dim=8, n_layers=2, n_heads=2, n_kv_heads=1, hidden_dim=12, vocab_size=11, max_seq_len=10
@@ -111,6 +111,17 @@ def test_comes_back_as_it_was(format, tie, scaling, tmp_path):
     assert torch.equal(model(tokens), loaded(tokens))
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_heads_of_another_width_come_back(format, tmp_path):
+    model = random_llama(ModelConfig.from_dict(CONFIG.to_dict() | {"head_size": 6}))
+    assert model.layers[0].attention.wq.weight.shape == (12, 8)
+    save_model(model, tmp_path, format)
+    loaded = load_model(tmp_path)
+    assert_same_weights(loaded, model)
+    tokens = torch.randint(11, (2, 10))
+    assert torch.equal(model(tokens), loaded(tokens))
+
+
 def test_ntk_becomes_its_theta_at_hugging_face(tmp_path):
     fields = CONFIG.to_dict() | {"rope_scaling": {"kind": "ntk", "factor": 9.0}}
     save_model(random_llama(ModelConfig.from_dict(fields)), tmp_path, "hf")
@@ -159,13 +170,79 @@ def test_a_shared_embedding_is_written_once(format, tmp_path):
 
 
 def test_surplus_that_old_checkpoints_carry_is_passed_over(tmp_path):
-    tied = random_llama(ModelConfig.from_dict(CONFIG.to_dict() | {"tie_embeddings": True}))
-    save_model(tied, tmp_path, "hf")
+    model = random_llama()
+    save_model(model, tmp_path, "hf")
     tensors = load_file(tmp_path / "model.safetensors")
-    tensors["lm_head.weight"] = torch.zeros(11, 8)
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.zeros(2)
     save_file(tensors, tmp_path / "model.safetensors")
-    assert_same_weights(load_model(tmp_path), tied)
+    assert_same_weights(load_model(tmp_path), model)
+
+
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
+
+@pytest.fixture
+def tied(tmp_path):
+    """A tied model, its folder, and the tensors in it without the one that is shared."""
+    model = random_llama(ModelConfig.from_dict(CONFIG.to_dict() | {"tie_embeddings": True}))
+    save_model(model, tmp_path, "hf")
+    tensors = load_file(tmp_path / "model.safetensors")
+    return model, tmp_path, {name: t for name, t in tensors.items() if name != EMBEDDING}
+
+
+@pytest.mark.parametrize("names", [[EMBEDDING], [HEAD], [EMBEDDING, HEAD]])
+@pytest.mark.parametrize("sharded", [False, True], ids=["whole", "sharded"])
+def test_a_tied_embedding_is_found_under_either_name_or_both(names, sharded, tied):
+    model, folder, others = tied
+    shared = {name: model.output.weight.detach().clone() for name in names}
+    if sharded:
+        (folder / "model.safetensors").unlink()
+        save_file(shared, folder / "a.safetensors")
+        save_file(others, folder / "b.safetensors")
+        files = dict.fromkeys(shared, "a.safetensors") | dict.fromkeys(others, "b.safetensors")
+        index = folder / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": files}), encoding="utf-8")
+    else:
+        save_file(shared | others, folder / "model.safetensors")
+    loaded = load_model(folder)
+    assert_same_weights(loaded, model)
+    assert loaded.output.weight is loaded.tok_embeddings.weight
+
+
+def test_a_head_that_differs_from_what_it_is_tied_to_is_refused(tied):
+    model, folder, others = tied
+    shared = model.output.weight.detach()
+    changed = shared.clone()
+    changed[10, 7] += 1
+    for head in (changed, torch.zeros(11, 8), shared.bfloat16()):
+        save_file(others | {EMBEDDING: shared, HEAD: head}, folder / "model.safetensors")
+        with pytest.raises(ValueError, match="two that differ: correct tie_word_embed") as caught:
+            load_model(folder)
+        assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
+    save_file(others | {EMBEDDING: shared, HEAD: shared[:9].clone()}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"lm_head.weight has the shape \[9, 8\]"):
+        load_model(folder)
+    save_file(others, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"lacks 1 of .* such as model.embed_tokens.weight"):
+        load_model(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["tie_word_embeddings"] = False
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    save_file(others | {EMBEDDING: shared, HEAD: changed}, folder / "model.safetensors")
+    assert torch.equal(load_model(folder).output.weight, changed)
+    save_file(others | {EMBEDDING: shared}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"lacks 1 of .* such as lm_head.weight"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["q_proj", "k_proj", "v_proj", "o_proj"])
+def test_biases_in_the_file_that_no_config_speaks_of_are_refused(name, tmp_path):
+    save_model(random_llama(), tmp_path, "hf")
+    tensors = load_file(tmp_path / "model.safetensors")
+    bias = f"model.layers.0.self_attn.{name}.bias"
+    save_file(tensors | {bias: torch.ones(8)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=f"the tensor {bias} is not asked for by the config"):
+        load_model(tmp_path)
 
 
 # Replacing a folder
@@ -286,6 +363,14 @@ def test_what_old_configs_leave_out_is_as_in_transformers():
     assert not config.tie_embeddings
 
 
+def test_heads_of_another_width():
+    config = config_from_hf(LLAMA_2 | {"head_dim": 96, "num_attention_heads": 64})
+    assert (config.n_heads, config.head_dim, config.head_size) == (64, 96, 96)
+    assert config_to_hf(config, torch.float32)["head_dim"] == 96
+    usual = config_from_hf(LLAMA_2 | {"head_dim": 128})
+    assert usual == ModelConfig.preset("llama-2-7b") and usual.head_size is None
+
+
 def test_a_llama3_scaling_that_leaves_out_the_original_context():
     rope = {name: v for name, v in LLAMA_3_2_SCALING.items() if not name.startswith("original")}
     config = config_from_hf(LLAMA_3_2 | {"rope_scaling": rope})
@@ -299,18 +384,44 @@ def test_a_llama3_scaling_that_leaves_out_the_original_context():
         ({"mlp_bias": True}, "mlp_bias is True, and minillama reads only False"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu', and minillama reads only 'silu'"),
         ({"quantization_config": {"bits": 4}}, "quantization_config is {'bits': 4}, and"),
-        ({"head_dim": 256}, "head_dim is 256, and minillama reads only hidden_size / num_att"),
+        ({"head_dim": 3}, "head_dim must be even, because RoPE turns pairs of numbers, not 3"),
+        ({"head_dim": 0}, "head_dim must be between 1 and 65,536, not 0"),
+        ({"head_dim": "128"}, "head_dim must be a whole number, not '128'"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is not 1"),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_type is 'yarn', and mini"),
         ({"rope_scaling": {"type": "dynamic", "factor": 4.0}}, "rope_type is 'dynamic', and"),
+        ({"rope_scaling": {"rope_type": "longrope"}}, "rope_type is 'longrope', and minillama"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rope_type is 'yarn', and"),
+        ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "rope_type is 'dynamic'"),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "rope_type is 'longrope', and"),
+        (
+            {"rope_scaling": LLAMA_3_2_SCALING | {"original_max_position_embeddings": 0}},
+            "rope_scaling original_max_position_embeddings must be between 1 and",
+        ),
         ({"rope_scaling": {"type": "linear"}}, "rope_scaling factor must be a number, not None"),
         ({"rope_scaling": {"type": "llama3", "factor": 4.0}}, "low_freq_factor must be a number"),
         ({"rope_scaling": [4.0]}, r"rope_scaling must be an object or null, not \[4.0\]"),
         ({"rope_theta": "big"}, "rope_theta must be a number, not 'big'"),
         ({"hidden_size": None}, "hidden_size is missing"),
-        ({"hidden_size": "4096"}, "dim must be a whole number, not '4096'"),
-        ({"num_hidden_layers": 10**9}, "n_layers must be between 1 and 1,024, not 1000000000"),
-        ({"num_attention_heads": 31}, "dim must be a multiple of n_heads, and 4096 is not one"),
+        ({"hidden_size": "4096"}, "hidden_size must be a whole number, not '4096'"),
+        ({"hidden_size": "dim"}, "hidden_size must be a whole number, not 'dim'"),
+        ({"intermediate_size": True}, "intermediate_size must be a whole number, not True"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers must be between 1 and 1,024, not 10000"),
+        (
+            {"num_attention_heads": 31},
+            "hidden_size must be a multiple of num_attention_heads, and 4096 is not one of 31",
+        ),
+        (
+            {"num_key_value_heads": 5},
+            "num_attention_heads must be a multiple of num_key_value_heads, and 32 is not",
+        ),
+        (
+            {"hidden_size": 96},
+            r"head_dim \(hidden_size / num_attention_heads\) must be even",
+        ),
+        ({"max_position_embeddings": 0}, "max_position_embeddings must be between 1 and"),
+        ({"rms_norm_eps": -1}, "rms_norm_eps must be above zero"),
+        ({"tie_word_embeddings": 1}, "tie_word_embeddings must be true or false, not 1"),
     ],
 )
 def test_what_we_cannot_read_is_said_in_one_line(changes, message, tmp_path):
@@ -379,7 +490,7 @@ def test_a_config_that_asks_for_more_than_the_file_has(saved):
     for name in ("dim", "hidden_size", "hidden_dim", "intermediate_size", "vocab_size"):
         if name in values:
             values[name] = 2**16
-    values.pop("head_dim", None)
+    values.pop("head_dim", None)  # dim / n_heads again
     path.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(ValueError, match=r"has the shape \[.*\] and the config asks for \[\d{5}"):
         load_model(saved)

@@ -25,13 +25,16 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Convert, with the tokenizer where the source has one."""
-    from minillama.tokenizer import FILE_NAME, Tokenizer
-    from minillama.weights import find_model, load_model, save_model
+    from minillama.weights import find_model, load_model, load_tokenizer, save_model
 
     source, target = find_model(args.source), Path(args.target)
     if target.exists():
         raise FileExistsError(f"{target} exists already: name a new folder")
-    save_model(load_model(source), target, format=args.format)
-    if (source / FILE_NAME).is_file():
-        Tokenizer.load(source).save(target)
+    try:
+        tokenizer = load_tokenizer(source)
+    except FileNotFoundError:
+        tokenizer = None
+    save_model(load_model(source), target, args.format, tokenizer)
     print(f"{target} is the model of {source} in the format {args.format}")
+    if tokenizer is None:
+        print(f"{source} has no tokenizer that minillama reads, so {target} has none either")

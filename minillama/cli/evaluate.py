@@ -141,7 +141,7 @@ def write(
         [[tokenizer.bos_id]] * rows,
         max_new_tokens=model.config.max_seq_len,
         temperature=temperature,
-        stop={tokenizer.eos_id},
+        stop=tokenizer.eos_ids,
         seed=seed,
     )
     return [tokenizer.decode(text) for text in texts]

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     prompt = tokenizer.encode(begun, bos=True)
     options = given(args, Sampling) | {
         "max_new_tokens": args.max_new_tokens,
-        "stop": {tokenizer.eos_id},
+        "stop": tokenizer.eos_ids,
     }
     together = 1 if args.compile else ROWS  # what is compiled is a step of one text
     samples = _samples(model, prompt, args.samples, together, args.seed, options)

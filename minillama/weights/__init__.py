@@ -1,5 +1,5 @@
 """Models as folders: read and written in our own format and in Hugging Face's."""
 
-from minillama.weights.formats import find_model, load, load_model, save_model
+from minillama.weights.formats import find_model, load, load_model, load_tokenizer, save_model
 
-__all__ = ["find_model", "load", "load_model", "save_model"]
+__all__ = ["find_model", "load", "load_model", "load_tokenizer", "save_model"]

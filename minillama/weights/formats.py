@@ -10,7 +10,8 @@ from minillama.model import Llama
 from minillama.system.assets import asset_path
 from minillama.system.files import writing
 from minillama.tokenizer import Tokenizer
-from minillama.weights import hf, native
+from minillama.weights import hf, native, tokenizers
+from minillama.weights.build import drop_rows
 from minillama.weights.tensors import read_json
 
 SHOWN = 10  # models that a message names
@@ -59,13 +60,26 @@ def load(
 ) -> tuple[Llama, Tokenizer]:
     """The model and the tokenizer in a folder, or of a model that ships ("toytown").
 
+    A vocabulary with more rows than the tokenizer has pieces is cut to these: the rest is padding.
     dtype: what the weights become; None keeps what the file has.
     Raises FileNotFoundError if there is no such model, and ValueError for one that is damaged or
     of a kind that minillama does not know.
     """
     folder = find_model(path)
-    tokenizer = Tokenizer.load(folder)  # first, because it is quick to fail
-    return load_model(folder, dtype, device), tokenizer
+    tokenizer = load_tokenizer(folder)  # first, because it is quick to fail
+    model = load_model(folder, dtype, device)
+    if model.config.vocab_size > tokenizer.vocab_size:
+        drop_rows(model, tokenizer.vocab_size)
+    return model, tokenizer
+
+
+def load_tokenizer(path: str | PathLike[str]) -> Tokenizer:
+    """The tokenizer of a model: tokenizer.model, or where there is none, tokenizer.json.
+
+    Its `eos_ids` are all that end a text of this model. Raises FileNotFoundError if there is no
+    such model or no tokenizer, and ValueError for one that is damaged or cannot be read.
+    """
+    return tokenizers.load_tokenizer(find_model(path))
 
 
 def load_model(
@@ -90,13 +104,20 @@ def load_model(
     )
 
 
-def save_model(model: Llama, path: str | PathLike[str], format: str = "native") -> None:
+def save_model(
+    model: Llama,
+    path: str | PathLike[str],
+    format: str = "native",
+    tokenizer: Tokenizer | None = None,
+) -> None:
     """Write a model as a folder, "native" or "hf" (which transformers loads), all or nothing.
 
-    A model that is there already is replaced; other files in the folder, such as a tokenizer, stay.
-    Raises ValueError for a format that is neither, and WriteError where the disk refuses.
+    With its tokenizer, if that is given. A model that is there already is replaced; other files in
+    the folder, such as a tokenizer where none is given, stay.
+    Raises ValueError for a format that is neither, or a tokenizer that "hf" cannot have, and
+    WriteError where the disk refuses.
     """
     if format not in FORMATS:
         raise ValueError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
     with writing(Path(path)):
-        FORMATS[format].save(model, Path(path))
+        FORMATS[format].save(model, Path(path), tokenizer)

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 
 from minillama.model import Llama
+from minillama.tokenizer import Tokenizer
 from minillama.weights.build import build_model
 from minillama.weights.hf_config import MODEL_TYPE, config_from_hf, config_to_hf
 from minillama.weights.tensors import read_json, whole_folder, write_json, write_tensors
+from minillama.weights.tokenizers import save_tokenizer, special_ids
 
 __all__ = ["MODEL_TYPE", "load", "save", "their_name"]
 
@@ -32,6 +34,8 @@ MODULES = {
     "norm": "model.norm",
     "output": "lm_head",
 }
+# A tied matrix is stored under its first name, the second, or both.
+TIED = {"lm_head.weight": "model.embed_tokens.weight"}
 
 
 def their_name(name: str) -> str:
@@ -51,13 +55,13 @@ def load(
         config = config_from_hf(values)
     except ValueError as error:
         raise ValueError(f"{folder / 'config.json'}: {error}") from error
-    return build_model(config, weight_files(folder), their_name, is_surplus, dtype, device)
+    files, twins = weight_files(folder), TIED if config.tie_embeddings else {}
+    return build_model(config, files, their_name, is_surplus, dtype, device, twins)
 
 
 def is_surplus(name: str) -> bool:
-    """Whether a tensor may be there without being needed, as in some checkpoints."""
-    # Old ones carry RoPE's frequencies, and some repeat the embedding that they share.
-    return name.endswith("rotary_emb.inv_freq") or name == "lm_head.weight"
+    """Whether a tensor may be there without being needed: old files carry RoPE's frequencies."""
+    return name.endswith("rotary_emb.inv_freq")
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -82,8 +86,16 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(set(shards.values()))]
 
 
-def save(model: Llama, folder: Path, max_shard_bytes: int = 5 * 10**9) -> None:
-    """Write the model into `folder`, in several files with an index if it is larger than one."""
+def save(
+    model: Llama,
+    folder: Path,
+    tokenizer: Tokenizer | None = None,
+    max_shard_bytes: int = 5 * 10**9,
+) -> None:
+    """Write the model into `folder`, in several files with an index if it is larger than one.
+
+    With a tokenizer, that is written in every form that Hugging Face's tools ask for.
+    """
     tensors = {their_name(name): p.detach() for name, p in model.named_parameters()}
     shards: list[dict[str, torch.Tensor]] = [{}]
     room = max_shard_bytes
@@ -107,4 +119,7 @@ def save(model: Llama, folder: Path, max_shard_bytes: int = 5 * 10**9) -> None:
             index = {"metadata": {"total_size": total}, "weight_map": weight_map}
             write_json(new / "model.safetensors.index.json", index)
         config = config_to_hf(model.config, model.output.weight.dtype)
+        if tokenizer is not None:
+            save_tokenizer(tokenizer, new, for_hf=True, max_seq_len=model.config.max_seq_len)
+            config |= special_ids(tokenizer)
         write_json(new / "config.json", config)

@@ -1,5 +1,7 @@
 """Hugging Face's config.json, both ways, as transformers 4 and 5 have it for LlamaForCausalLM."""
 
+import re
+from dataclasses import replace
 from reprlib import repr as short_repr
 from typing import Any
 
@@ -46,6 +48,12 @@ SCALINGS = {
         "original_max_seq_len": "original_max_position_embeddings",
     },
 }
+# Messages about a config name the fields as its reader's file does; what is quoted is a value.
+THEIR_NAMES = FIELDS | {
+    "head_size": "head_dim",
+    "original_max_seq_len": "original_max_position_embeddings",
+}
+NAMES_OF_OURS = re.compile(rf"(?<![\w'])({'|'.join(THEIR_NAMES)})(?![\w'])")
 
 
 def config_from_hf(values: dict[str, Any]) -> ModelConfig:
@@ -62,13 +70,13 @@ def config_from_hf(values: dict[str, Any]) -> ModelConfig:
         if values.get(name) is None:
             raise ValueError(f"{name} is missing")
     fields = {ours: values[theirs] for ours, theirs in FIELDS.items()}
-    config = ModelConfig.from_dict(fields | rope_from_hf(values))
-    if values.get("head_dim") not in (None, config.head_dim):
-        raise ValueError(
-            f"head_dim is {short_repr(values['head_dim'])}, and minillama reads only hidden_size / "
-            f"num_attention_heads, here {config.head_dim}"
-        )
-    return config
+    fields["head_size"] = values.get("head_dim")
+    try:
+        config = ModelConfig.from_dict(fields | rope_from_hf(values))
+    except ValueError as error:
+        raise ValueError(NAMES_OF_OURS.sub(lambda m: THEIR_NAMES[m[0]], str(error))) from error
+    is_usual = config.head_dim * config.n_heads == config.dim
+    return replace(config, head_size=None) if is_usual else config
 
 
 def rope_from_hf(values: dict[str, Any]) -> dict[str, Any]:

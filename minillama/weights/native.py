@@ -7,8 +7,10 @@ import torch
 
 from minillama.config import ModelConfig
 from minillama.model import Llama
+from minillama.tokenizer import Tokenizer
 from minillama.weights.build import build_model
 from minillama.weights.tensors import whole_folder, write_json, write_tensors
+from minillama.weights.tokenizers import save_tokenizer
 
 MODEL_TYPE = "minillama"  # in config.json, by which the format is told from others
 
@@ -26,9 +28,11 @@ def load(
     return build_model(config, files, lambda name: name, lambda name: False, dtype, device)
 
 
-def save(model: Llama, folder: Path) -> None:
-    """Write the model into `folder`; a shared embedding is written once."""
+def save(model: Llama, folder: Path, tokenizer: Tokenizer | None = None) -> None:
+    """Write the model into `folder`, and its tokenizer; a shared embedding is written once."""
     tensors = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
     with whole_folder(folder) as new:
         write_tensors(new / "model.safetensors", tensors)
+        if tokenizer is not None:
+            save_tokenizer(tokenizer, new)
         write_json(new / "config.json", {"model_type": MODEL_TYPE, **model.config.to_dict()})

@@ -20,6 +20,15 @@ from safetensors.torch import save_file
 
 from minillama.system import files
 
+# What belongs to a tokenizer, ours or Hugging Face's.
+TOKENIZER_FILES = (
+    "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "generation_config.json",
+)
 DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -85,8 +94,9 @@ def check_tensor(path: Path, name: str, tensor: Any, shape: list[int]) -> None:
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A new folder to write a model into, which takes its place as `folder` once it is complete.
 
-    If `folder` exists, its model is replaced and its other files stay. Whatever goes wrong, and
-    whenever, what stands there is a whole model or, for an instant, none: never a mixture.
+    If `folder` exists, its model is replaced, its tokenizer if there is a new one, and its other
+    files stay. Whatever goes wrong, and whenever, what stands there is a whole model or, for an
+    instant, none: never a mixture.
     """
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
@@ -100,6 +110,9 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             (folder / "config.json").unlink(missing_ok=True)
             for old in folder.glob("model*.safetensors*"):
                 old.unlink()
+            if any((temporary / name).exists() for name in TOKENIZER_FILES):
+                for name in TOKENIZER_FILES:
+                    (folder / name).unlink(missing_ok=True)
             for new in sorted(temporary.iterdir(), key=lambda path: path.name == "config.json"):
                 new.replace(folder / new.name)
         else:

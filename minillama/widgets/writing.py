@@ -65,7 +65,7 @@ class Writing:
         """Write the text and say how it went. Raises ValueError for settings that do not work."""
         seed, tokenizer, count = _number(self._seed), self._tokenizer, 0
         prompt = tokenizer.encode(self.prompt, bos=True)
-        stop = {tokenizer.eos_id}
+        stop = tokenizer.eos_ids
         tokens = generate(self._model, prompt, stop=stop, seed=seed, **self._settings)
 
         def counted() -> Iterator[int]:
