@@ -101,7 +101,7 @@ def load(name: str) -> tuple["Llama", "Tokenizer"]:
             f"the model {name} knows {known} tokens and its tokenizer {tokenizer.vocab_size}: "
             "they do not belong together"
         )
-    keep_memory()  # as a training does: a quarter of the time would go into asking for it again
+    keep_memory()  # as a training does, for the logits of each batch
     return model, tokenizer
 
 

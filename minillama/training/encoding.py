@@ -14,8 +14,8 @@ from jaxtyping import Integer
 from minillama.data import Documents
 from minillama.tokenizer import SPACE, Tokenizer
 
-PIECE = 2**16  # characters in a piece, or a few more
-TOGETHER = 2**19  # characters that are encoded at a time, on all processors
+PIECE = 2**14  # characters in a piece, or a few more
+TOGETHER = 2**17  # characters that are encoded at a time, on all processors
 
 
 class Encoder:
