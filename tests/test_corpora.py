@@ -10,6 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import minillama
+from minillama import generate
 from minillama.data import PackedBatches
 from minillama.tokenizer import Tokenizer
 from minillama.training import sources
@@ -216,6 +218,22 @@ def test_documents_longer_than_a_row_are_cut_and_lose_nothing(tmp_path):
     assert targets == expected
     assert all(prompt[0] == corpus.tokenizer.bos_id for prompt in corpus.prompts)
     assert find_source(plan.corpus).context(corpus, plan, 512) == 16
+
+
+def test_a_model_trained_on_documents_learns_to_stop(tmp_path):
+    path = tales_plan(tmp_path / "text.txt").corpus
+    asked = TrainConfig(
+        corpus=path, separator="---", tokenizer="char", preset="tiny", seq_len=64, batch_size=8,
+        steps=120, lr=5e-3, threads=1, dtype="float32",
+    )  # fmt: skip
+    assert isinstance([*train(asked, tmp_path / "run")][-1], Finished)
+    model, tokenizer = minillama.load(tmp_path / "run")
+    for seed in range(3):
+        tokens = generate(model, [tokenizer.bos_id], max_new_tokens=63, temperature=0.5, seed=seed,
+                          stop={tokenizer.eos_id})  # fmt: skip
+        tokens = [*tokens]
+        assert len(tokens) < 63
+        assert tokenizer.decode(tokens).endswith(".")
 
 
 def test_lines_and_folders_are_the_same_documents(tmp_path):

@@ -99,7 +99,7 @@ class Encoder:
         """
         start, skip, i = 0, 0, self.piece
         while i < len(text) - 1:
-            before, here, after = text[i - 1 : i + 2]
+            before, here, after = text[i - 1], text[i], text[i + 1]
             if before.isspace() or before == SPACE:
                 i += 1
             elif here == " " and self._adds_space and not (after.isspace() or after == SPACE):
