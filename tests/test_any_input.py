@@ -87,7 +87,17 @@ def test_long_text_takes_time_in_proportion(part):
 
 # Texts of one's own
 
-PARTS = [b"Mia ran.", "小安".encode(), b"\n", b"\n\n", b"\r\n", b" ", b"\0", b"\xff\xfe", b"\x1f\x8b"]
+PARTS = [
+    b"Mia ran.",
+    "小安".encode(),
+    b"\n",
+    b"\n\n",
+    b"\r\n",
+    b" ",
+    b"\0",
+    b"\xff\xfe",
+    b"\x1f\x8b",
+]
 JSON = [b'{"text": "a"}', b'{"text": 1}', b'{"n": "\\ud800"}', b"{", b'"', b"[[", b"NaN", b"1e999"]
 contents = st.lists(st.sampled_from(PARTS + JSON) | st.binary(max_size=4), max_size=8)
 
