@@ -12,9 +12,11 @@ import pytest
 
 import minillama
 from minillama import generate
+from minillama.config import ModelConfig
 from minillama.data import PackedBatches
+from minillama.model import Llama
 from minillama.tokenizer import Tokenizer
-from minillama.training import sources
+from minillama.training import setup, sources, texts
 from minillama.training.config import TrainConfig, draft
 from minillama.training.corpus import Corpus
 from minillama.training.events import Finished
@@ -341,3 +343,36 @@ def test_a_text_takes_little_more_memory_than_it_has_bytes(tmp_path, separator):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert 1 < float(done.stdout) / (path.stat().st_size / 2**20) < 12
+
+
+def test_the_corpus_counts_in_what_a_training_needs(monkeypatch):
+    shape, plan = ModelConfig.preset("tiny", vocab_size=300), draft(TrainConfig(preset="tiny"))
+    monkeypatch.setattr(setup, "memory_bytes", lambda: 2**30)
+    setup.check_memory(shape, plan)
+    with pytest.raises(ValueError, match=r"and 1\.0 GiB of text, and this machine has 1 GiB"):
+        setup.check_memory(shape, plan, corpus_bytes=2**30)
+
+
+def test_a_text_too_large_to_encode_is_refused_before_a_folder_is_made(tmp_path, monkeypatch):
+    plan = file_plan(tmp_path / "text.txt", LINE * 50)
+    monkeypatch.setattr(texts, "memory_bytes", lambda: 1000)
+    with pytest.raises(ValueError, match="give a part of it"):
+        list(train(TrainConfig(corpus=plan.corpus, preset="tiny"), tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_documents_are_packed_once_for_all_that_is_measured(tmp_path, monkeypatch):
+    asked = TrainConfig(
+        corpus=tales_plan(tmp_path / "text.txt").corpus, separator="---", tokenizer="char",
+        preset="tiny", seq_len=32, batch_size=4, minutes=0.001,
+    )  # fmt: skip
+    corpus, _, shape = setup.open_asked(asked)
+    packed = []
+
+    def pack(*arguments):
+        packed.append(arguments)
+        return PackedBatches(*arguments)
+
+    monkeypatch.setattr(sources, "PackedBatches", pack)
+    setup.decide(asked, Llama(shape), corpus, 0.0, 0.0)
+    assert len(packed) == 2  # for a quarter of a batch, and for a batch
