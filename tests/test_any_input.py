@@ -1,5 +1,7 @@
 """Configs, tokenizers and texts that nobody wrote: an answer or one clear sentence, at once."""
 
+import gzip
+
 import pytest
 from clock import assert_in_proportion
 from damaging import assert_a_sentence, damages, odd_values
@@ -12,6 +14,7 @@ from minillama.toytown import judge, parse, prefix_log_prob, story
 from minillama.toytown.reader import LONGEST_SENTENCE, fitting, patterns
 from minillama.toytown.slots import LANGUAGES, template
 from minillama.training.config import Plan, TrainConfig
+from minillama.training.texts import hold_out, read_documents
 
 # Configs
 
@@ -80,6 +83,48 @@ def there_and_back(text):
 @pytest.mark.parametrize("part", ["a", "a cat ", "\U0001f600", " ", "小"])
 def test_long_text_takes_time_in_proportion(part):
     assert_in_proportion(there_and_back, part * 30_000)
+
+
+# Texts of one's own
+
+PARTS = [
+    b"Mia ran.",
+    "小安".encode(),
+    b"\n",
+    b"\n\n",
+    b"\r\n",
+    b" ",
+    b"\0",
+    b"\xff\xfe",
+    b"\x1f\x8b",
+]
+JSON = [b'{"text": "a"}', b'{"text": 1}', b'{"n": "\\ud800"}', b"{", b'"', b"[[", b"NaN", b"1e999"]
+contents = st.lists(st.sampled_from(PARTS + JSON) | st.binary(max_size=4), max_size=8)
+
+
+@settings(max_examples=300)
+@given(
+    content=contents.map(b"".join),
+    packed=st.booleans(),
+    cut=st.integers(0, 60),
+    separator=st.sampled_from([None, "blank", "a", ""]),
+    field=st.sampled_from([None, "text", "n", ""]),
+    name=st.sampled_from(["a.txt", "a.jsonl", "a"]),
+)
+def test_a_file_of_anything_is_documents_or_told(
+    tmp_path_factory, content, packed, cut, separator, field, name
+):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(gzip.compress(content)[: cut or None] if packed else content)
+    try:
+        documents = read_documents(path, separator, field)
+    except ValueError as error:
+        assert_a_sentence(error)
+    else:
+        assert documents and all(text.strip() == text != "" for text in documents)
+        learned, held_out = hold_out(documents, 2)
+        assert set(learned) | set(held_out) == set(documents)
+        assert 1 <= len(held_out) <= 2
 
 
 # ToyTown

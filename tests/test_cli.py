@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+import sentencepiece
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from minillama.cli import build_parser, generate, main, train
 from minillama.cli.options import flag
 from minillama.cli.options import given as given_options
 from minillama.cli.shared import clock, command
+from minillama.data import Documents, documents_from_texts
+from minillama.evaluate.losses import document_losses
 from minillama.runs import read_log
 from minillama.system.files import read_text
 from minillama.training.config import TrainConfig
@@ -180,6 +183,7 @@ def test_error_and_exit_code_from_the_shell():
         ("corpus -o no/such/folder/stories.txt", "No such file or directory"),
         ("generate --samples 0", "at least 1"),
         ("eval --stories 1", "at least 2"),
+        ("eval --separator blank", "for a FILE of your own"),
     ],
 )
 def test_wrong_arguments(capsys, line, words):
@@ -256,16 +260,19 @@ def test_files_that_are_no_text(capsys, tmp_path):
     (tmp_path / "binary").write_bytes(b"text\0text" * 1000)
     (tmp_path / "latin1").write_bytes("Das Mädchen läuft. ".encode("latin-1") * 1000)
     (tmp_path / "folder").mkdir()
+    (tmp_path / "wide").write_bytes("Mia found a kite.".encode("utf-16"))
     sentences = set()
-    for name in ("missing", "empty", "binary", "latin1", "folder"):
+    for name in ("missing", "empty", "binary", "latin1", "wide", "folder"):
         path = tmp_path / name
         sentence = refused(capsys, f"train {QUICK} --out", tmp_path / "run", "--corpus", path)
         assert str(path) in sentence
-        with pytest.raises((ValueError, OSError)) as error:
-            read_text(path)
-        assert str(error.value) == sentence
+        assert refused(capsys, "eval", path) == sentence
+        if name != "folder":
+            with pytest.raises((ValueError, OSError)) as error:
+                read_text(path)
+            assert str(error.value) == sentence
         sentences.add(sentence.replace(name, ""))
-    assert len(sentences) == 5  # each says what is wrong in its own words
+    assert len(sentences) == 6  # each says what is wrong in its own words
     assert not (tmp_path / "run").exists()
 
 
@@ -528,12 +535,114 @@ def test_eval_on_toytown(capsys, model):
 
 def test_eval_on_a_file(capsys, model, text_file):
     out = run(capsys, "eval --model", model, text_file)
+    assert out.splitlines()[0].endswith(" tokens, in windows of 512")
     _, tokenizer = minillama.load(model)
     nats = float(out.splitlines()[1].split()[0])
     assert nats == pytest.approx(log(tokenizer.vocab_size), rel=0.05)
     bits = float(out.splitlines()[2].split()[0])
     per_byte = len(tokenizer.encode(TEXT)) / len(TEXT)
     assert bits == pytest.approx(nats * per_byte / log(2), rel=1e-3)
+
+
+def test_eval_on_documents(capsys, tmp_path, model):
+    """Each from bos to eos, in parts where it is longer than the context."""
+    loaded, tokenizer = minillama.load(model)
+    texts = ["Mia has a ball.", TEXT.strip(), "It rains."]
+    documents = documents_from_texts(texts, tokenizer)
+    assert documents.lengths.max() > loaded.config.max_seq_len + 1
+    parts = [documents[0], documents[1][:513], documents[1][512:], documents[2]]
+    nats = float(document_losses(loaded.float(), Documents.from_ids(parts)).sum())
+    (tmp_path / "texts").mkdir()
+    for n, text in enumerate(texts):
+        (tmp_path / "texts" / f"{n}.txt").write_text(text + "\n", encoding="utf-8")
+    lines = "".join(json.dumps({"story": text}) + "\n" for text in texts)
+    (tmp_path / "texts.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "texts.txt").write_text("\n<end>\n".join(texts), encoding="utf-8")
+    n_tokens = int((documents.lengths - 1).sum())
+    for words in (
+        ["texts"],
+        ["texts.jsonl", "--field", "story"],
+        ["texts.txt", "--separator=<end>"],
+    ):
+        out = run(capsys, "eval --model", model, tmp_path / words[0], *words[1:]).splitlines()
+        assert f": 3 documents, {n_tokens:,} tokens" in out[0]
+        assert float(out[1].split()[0]) == pytest.approx(nats / n_tokens, abs=1e-4)
+
+
+def test_eval_says_what_nats_and_the_floor_are_where_it_first_prints_them(capsys, model, text_file):
+    for out in (run(capsys, "eval --model", model, text_file),
+                run(capsys, "eval --stories 2 --samples 0 --model", model)):  # fmt: skip
+        before, _ = out.split("surprise: -ln of the probability", maxsplit=1)
+        assert before.count("nats") == 1
+    assert out.index("no model can get below the floor") < out.index("nats per story")
+
+
+def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
+    from minillama.cli import evaluate
+
+    described = []
+
+    class Bar(evaluate.tqdm):
+        def __init__(self, *arguments, **options):
+            described.append(options["desc"])
+            super().__init__(*arguments, **options | {"disable": True})
+
+    monkeypatch.setattr(evaluate, "tqdm", Bar)
+    assert main(["eval", "--model", str(model), str(text_file)]) == 0
+    assert described == ["loading the model", "encoding", "scoring"]
+    described.clear()
+    assert main(["eval", "--model", str(model), "--stories=2", "--samples=1"]) == 0
+    assert described == ["loading the model", "telling stories", "scoring", "writing stories"]
+
+
+@pytest.fixture
+def changed(tmp_path, model):
+    """The model's folder, with another tokenizer or another context."""
+
+    def change(settings=None, **changes):
+        folder = tmp_path / "changed"
+        shutil.copytree(model, folder)
+        if settings:
+            text = "Mia has a red ball, 小安 has a kite. " * 50
+            file = folder / "tokenizer.model"
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter([text]), model_prefix=str(folder / "new"), minloglevel=2,
+                hard_vocab_limit=False, **settings,
+            )  # fmt: skip
+            shutil.move(folder / "new.model", file)
+        if changes:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            (folder / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+        return folder
+
+    return change
+
+
+def test_eval_by_a_tokenizer_without_begin_and_end(capsys, changed, text_file):
+    folder = changed({"vocab_size": 40, "bos_id": -1, "eos_id": -1, "model_type": "char"})
+    for words in ([], [text_file]):
+        said = refused(capsys, "eval --model", folder, *words)
+        assert said.startswith(f"the tokenizer of {folder} has no begin and end of text")
+    line = f"train {QUICK.replace('--tokenizer char', '')} --corpus"
+    out = folder.parent / "run"
+    assert refused(capsys, line, text_file, "--init-from", folder, "--out", out) == said
+
+
+def test_eval_by_a_tokenizer_with_ids_that_the_model_does_not_know(
+    capsys, tmp_path, model, text_file
+):
+    folder = tmp_path / "changed"
+    shutil.copytree(model, folder)
+    stories = [toytown.story(i, "en").text for i in range(100)]
+    minillama.Tokenizer.train(stories, vocab_size=800).save(folder)
+    for words in ([], [text_file]):
+        said = refused(capsys, "eval --model", folder, *words)
+        assert said.startswith(f"the model {folder} knows 700 tokens and its tokenizer 800: they")
+
+
+def test_eval_on_stories_that_do_not_fit_the_context(capsys, changed):
+    folder = changed(max_seq_len=32)
+    assert "its context is 32: give a FILE" in refused(capsys, "eval --model", folder)
 
 
 def test_convert_there_and_back(capsys, tmp_path, model):

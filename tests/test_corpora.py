@@ -1,15 +1,26 @@
-"""What a run learns from: stories with their floor, windows of a file, kept in the run's folder."""
+"""What a run learns from: stories, windows of a file, documents, kept in the run's folder."""
 
+import gzip
+import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import minillama
+from minillama import generate
+from minillama.config import ModelConfig
+from minillama.data import PackedBatches
+from minillama.model import Llama
 from minillama.tokenizer import Tokenizer
-from minillama.training import sources
+from minillama.training import setup, sources, texts
 from minillama.training.config import TrainConfig, draft
 from minillama.training.corpus import Corpus
+from minillama.training.events import Finished
+from minillama.training.loop import resume, train
 from minillama.training.sources import find_source, write_corpus
 
 LINE = "Mia and 小安 fly a kite. "
@@ -139,7 +150,12 @@ def test_a_vocabulary_can_be_asked_for(tmp_path):
 
 @pytest.mark.parametrize(
     "content, says",
-    [(b"", "empty"), (b"a\0b" * 99, "not a text file"), (b"\xff\xfe" * 99, "not UTF-8")],
+    [
+        (b"", "empty"),
+        (b"a\0b" * 99, "not a text file"),
+        (b"\xff\xfe" * 99, "UTF-16 text, not UTF-8"),
+        (b"\xff\xff" * 99, "not UTF-8"),
+    ],
 )
 def test_files_that_are_no_text_are_told(tmp_path, content, says):
     plan = file_plan(tmp_path / "text.txt", LINE)
@@ -151,3 +167,212 @@ def test_files_that_are_no_text_are_told(tmp_path, content, says):
 def test_a_text_too_short_for_a_row_is_told(tmp_path):
     with pytest.raises(ValueError, match="too short: nine tenths of it are 16 tokens"):
         open_corpus(file_plan(tmp_path / "text.txt", "abcdefghijklmnopqr"))
+
+
+# Documents
+
+TALES = [
+    f"{LINE.strip()} Then {name} has {n} of them." for name in ("Leo", "小安") for n in range(30)
+]
+
+
+def tales_plan(path, **changes):
+    return file_plan(path, "\n\n---\n\n".join(TALES), **{"separator": "---"} | changes)
+
+
+def test_documents_are_learned_from_begin_to_end_and_whole_ones_are_held_out(tmp_path):
+    plan = tales_plan(tmp_path / "text.txt", seq_len=64)
+    corpus, _ = open_corpus(plan)
+    bos, eos, decode = corpus.tokenizer.bos_id, corpus.tokenizer.eos_id, corpus.tokenizer.decode
+    told = {}
+    for name in ("training", "validation"):
+        told[name] = [decode(document.tolist()) for document in getattr(corpus, name)]
+        for document in getattr(corpus, name):
+            assert document[0] == bos and document[-1] == eos
+    assert sorted(told["training"] + told["validation"]) == sorted(TALES)
+    assert 0.05 * len(TALES) < len(told["validation"]) <= 0.1 * len(TALES)
+    assert corpus.scores.characters.tolist() == [len(text) for text in told["validation"]]
+    assert corpus.scores.n_bytes.tolist() == [len(text.encode()) for text in told["validation"]]
+    assert corpus.floor is None and corpus.has_documents
+
+
+def test_batches_of_documents_are_packed_and_kept_apart(tmp_path):
+    plan = tales_plan(tmp_path / "text.txt", seq_len=128, batch_size=2)
+    corpus, _ = open_corpus(plan)
+    batches = find_source(plan.corpus).batches(corpus, plan)
+    assert isinstance(batches, PackedBatches)
+    ends, n = 0, batches.steps_per_epoch
+    for step in range(n):
+        batch = batches.batch(step)
+        ends += int((batch.targets == corpus.tokenizer.eos_id).sum())
+        assert batch.mask is not None
+    assert ends == len(corpus.training)  # it learns to stop, once a document
+
+
+def test_documents_longer_than_a_row_are_cut_and_lose_nothing(tmp_path):
+    plan = tales_plan(tmp_path / "text.txt", seq_len=16)
+    corpus, _ = open_corpus(plan)
+    whole, _ = open_corpus(replace(plan, seq_len=256))
+    assert corpus.validation.lengths.max() == 17
+    for name in ("characters", "n_bytes"):
+        assert getattr(corpus.scores, name).sum() == getattr(whole.scores, name).sum()
+    targets, expected = ((c.validation.lengths - 1).sum() for c in (corpus, whole))
+    assert targets == expected
+    assert all(prompt[0] == corpus.tokenizer.bos_id for prompt in corpus.prompts)
+    assert find_source(plan.corpus).context(corpus, plan, 512) == 16
+
+
+def test_a_model_trained_on_documents_learns_to_stop(tmp_path):
+    path = tales_plan(tmp_path / "text.txt").corpus
+    asked = TrainConfig(
+        corpus=path, separator="---", tokenizer="char", preset="tiny", seq_len=64, batch_size=8,
+        steps=120, lr=5e-3, threads=1, dtype="float32",
+    )  # fmt: skip
+    assert isinstance([*train(asked, tmp_path / "run")][-1], Finished)
+    model, tokenizer = minillama.load(tmp_path / "run")
+    for seed in range(3):
+        tokens = generate(model, [tokenizer.bos_id], max_new_tokens=63, temperature=0.5, seed=seed,
+                          stop={tokenizer.eos_id})  # fmt: skip
+        tokens = [*tokens]
+        assert len(tokens) < 63
+        assert tokenizer.decode(tokens).endswith(".")
+
+
+def test_lines_and_folders_are_the_same_documents(tmp_path):
+    lines = "".join(json.dumps({"story": tale}) + "\n" for tale in TALES).encode()
+    (tmp_path / "tales.jsonl.gz").write_bytes(gzip.compress(lines))
+    (tmp_path / "tales").mkdir()
+    for n, tale in enumerate(TALES):
+        (tmp_path / "tales" / f"{n:03}.txt").write_text(tale, encoding="utf-8")
+    plan = tales_plan(tmp_path / "text.txt")
+    expected, _ = open_corpus(plan)
+    for name, field in [("tales.jsonl.gz", "story"), ("tales", None)]:
+        others = replace(plan, corpus=str(tmp_path / name), separator=None, field=field)
+        found, _ = open_corpus(others)
+        np.testing.assert_array_equal(found.training.tokens, expected.training.tokens)
+        np.testing.assert_array_equal(found.validation.offsets, expected.validation.offsets)
+
+
+def test_a_run_on_documents_needs_them_no_more_once_it_has_begun(tmp_path):
+    (tmp_path / "tales").mkdir()
+    for n, tale in enumerate(TALES):
+        (tmp_path / "tales" / f"{n:03}.txt").write_text(tale, encoding="utf-8")
+    config = TrainConfig(
+        corpus=str(tmp_path / "tales"), tokenizer="char", preset="tiny", steps=4, batch_size=2,
+        seq_len=32, every=2, threads=1, dtype="float32",
+    )  # fmt: skip
+    runs = []
+    for name in ("whole", "resumed"):
+        events = train(config, tmp_path / name)
+        if name == "resumed":
+            while not (tmp_path / name / "checkpoints" / "latest").exists():
+                next(events)
+            events.close()
+            for path in (tmp_path / "tales").iterdir():
+                path.unlink()
+            (tmp_path / "tales").rmdir()
+            events = resume(tmp_path / name)
+        runs.append([*events][-1])
+        assert isinstance(runs[-1], Finished)
+    assert runs[0].validation.loss == runs[1].validation.loss
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"separator": "<|end|>"},
+            r"only one document between separators '<\|end\|>' in .*text\.txt",
+        ),
+        ({"field": "text", "separator": None}, "line 1 of .* is not a JSON object"),
+        ({"field": "text"}, "not both"),
+        ({"separator": ""}, "must not be empty"),
+    ],
+)
+def test_documents_that_are_none_are_told(tmp_path, changes, says):
+    with pytest.raises(ValueError, match=says):
+        open_corpus(tales_plan(tmp_path / "text.txt", **changes))
+
+
+def test_the_same_document_again_and_again_is_told(tmp_path):
+    with pytest.raises(ValueError, match="takes two that differ"):
+        open_corpus(file_plan(tmp_path / "text.txt", "Mia ran.\n\n" * 9, separator="blank"))
+
+
+@pytest.mark.parametrize("changes", [{"separator": "blank"}, {"field": "text"}])
+def test_toytown_has_documents_of_its_own(changes):
+    with pytest.raises(ValueError, match="leave out separator and field"):
+        TrainConfig(**changes)
+
+
+PEAK = """
+import sys
+from minillama.bench.memory import peak_mib
+from minillama.training.config import TrainConfig, draft
+from minillama.training.sources import find_source
+
+path, tokenizer, separator = sys.argv[1:]
+plans = [
+    draft(TrainConfig(corpus=corpus, tokenizer=tokenizer, separator=separator or None))
+    for corpus in (path + ".small", path)
+]
+find_source(plans[0].corpus).open(plans[0])
+before = peak_mib()
+find_source(plans[1].corpus).open(plans[1])
+print(peak_mib() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process's peak memory")
+@pytest.mark.parametrize("separator", ["", "blank"], ids=["one text", "documents"])
+def test_a_text_takes_little_more_memory_than_it_has_bytes(tmp_path, separator):
+    """A char tokenizer is given, because to train one is SentencePiece's own matter."""
+    path, tokenizer = tmp_path / "text", tmp_path / "tokenizer.model"
+    Tokenizer.train(TALES, kind="char").save(tokenizer)
+    n = 0
+    with path.open("w", encoding="utf-8") as file:
+        while n < 4e6:
+            n += file.write(
+                f"Then Leo has {n} of them. {LINE} And that was all there was of it.\n\n"
+            )
+    few = "\n\n".join(TALES) * 9
+    path.with_suffix(".small").write_text(few, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(path), str(tokenizer), separator],
+        capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert 1 < float(done.stdout) / (path.stat().st_size / 2**20) < 12
+
+
+def test_the_corpus_counts_in_what_a_training_needs(monkeypatch):
+    shape, plan = ModelConfig.preset("tiny", vocab_size=300), draft(TrainConfig(preset="tiny"))
+    monkeypatch.setattr(setup, "memory_bytes", lambda: 2**30)
+    setup.check_memory(shape, plan)
+    with pytest.raises(ValueError, match=r"and 1\.0 GiB of text, and this machine has 1 GiB"):
+        setup.check_memory(shape, plan, corpus_bytes=2**30)
+
+
+def test_a_text_too_large_to_encode_is_refused_before_a_folder_is_made(tmp_path, monkeypatch):
+    plan = file_plan(tmp_path / "text.txt", LINE * 50)
+    monkeypatch.setattr(texts, "memory_bytes", lambda: 1000)
+    with pytest.raises(ValueError, match="give a part of it"):
+        list(train(TrainConfig(corpus=plan.corpus, preset="tiny"), tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_documents_are_packed_once_for_all_that_is_measured(tmp_path, monkeypatch):
+    asked = TrainConfig(
+        corpus=tales_plan(tmp_path / "text.txt").corpus, separator="---", tokenizer="char",
+        preset="tiny", seq_len=32, batch_size=4, minutes=0.001,
+    )  # fmt: skip
+    corpus, _, shape = setup.open_asked(asked)
+    packed = []
+
+    def pack(*arguments):
+        packed.append(arguments)
+        return PackedBatches(*arguments)
+
+    monkeypatch.setattr(sources, "PackedBatches", pack)
+    setup.decide(asked, Llama(shape), corpus, 0.0, 0.0)
+    assert len(packed) == 2  # for a quarter of a batch, and for a batch

@@ -1,5 +1,7 @@
 """Texts, documents and batches, beyond what the course's checks hold (see test_checks.py)."""
 
+import gzip
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,15 @@ def test_read_text_reads_what_any_system_wrote(tmp_path):
         (b" \n\t\n", "is empty"),
         (b"\x89PNG\0\0", "is not a text file"),
         ("Café".encode("latin-1"), "is not UTF-8 text, as its byte 3 shows"),
+        ("小安 ran".encode("utf-16"), "is UTF-16 text, not UTF-8: .* iconv -f UTF-16 -t UTF-8"),
+        ("Mia ran.".encode("utf-16-be"), "is UTF-16 text, not UTF-8"),
+        ("Mia ran, 小安 slept.\n".encode("utf-16-le"), "is UTF-16 text, not UTF-8"),
+        ("Mia ran.".encode("utf-32"), "is UTF-32 text, not UTF-8"),
+        (gzip.compress(b"Mia ran." * 99)[:-9], "is damaged: it begins like a gzip file"),
+        (gzip.compress(b"Mia ran.")[:5], "is damaged"),
+        (b"\x1f\x8bMia ran.", "is damaged"),
+        (gzip.compress(b" "), "is empty"),
+        (gzip.compress(b"\x89PNG\0\0"), "is not a text file"),
     ],
 )
 def test_read_text_refuses_what_is_no_text(tmp_path, content, complaint):
@@ -53,6 +64,12 @@ def test_read_text_refuses_what_is_no_text(tmp_path, content, complaint):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"story\.txt {complaint}"):
         read_text(path)
+
+
+def test_read_text_unpacks_what_gzip_packed(tmp_path):
+    path = tmp_path / "story.txt"
+    path.write_bytes(gzip.compress("\ufeff小红\r\n".encode()) + gzip.compress(b"met Tom."))
+    assert read_text(path) == "小红\nmet Tom."
 
 
 def test_read_text_refuses_what_is_no_file(tmp_path):

@@ -44,7 +44,7 @@ def machine_report() -> MachineReport:
     model, tokenizer = minillama.load("toytown")
     prompt = tokenizer.encode("Once upon a time", bos=True)
     start = time.perf_counter()
-    tokens = list(minillama.generate(model, prompt, temperature=0, stop={tokenizer.eos_id}))
+    tokens = list(minillama.generate(model, prompt, temperature=0, stop=tokenizer.eos_ids))
     written = len(tokens) / (time.perf_counter() - start)
     if not judge(tokenizer.decode(prompt + tokens)).grammatical:
         raise RuntimeError("the model does not write ToyTown's sentences: install minillama anew")

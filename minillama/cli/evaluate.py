@@ -1,15 +1,25 @@
-"""`minillama eval`: how good a model is, on ToyTown or on a text file."""
+"""`minillama eval`: how good a model is, on ToyTown or on text of your own."""
 
 import argparse
 from math import log, sqrt
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
+from minillama.cli.options import add_options
+from minillama.training.config import TrainConfig
+
 if TYPE_CHECKING:
+    from minillama.data import Documents
     from minillama.model import Llama
     from minillama.tokenizer import Tokenizer
 
 ROWS = 50  # samples that are written side by side
+TOGETHER = 32  # documents that are scored side by side, as in a training's validation
+READING = ("separator", "field")  # the options of a training that say how FILE is read
+NATS = "the model's surprise: -ln of the probability that it gave to what came"
 
 
 def add(subparsers: Any) -> None:
@@ -19,17 +29,23 @@ def add(subparsers: Any) -> None:
         help="measure how good a model is",
         description="Without FILE, on ToyTown: how far the loss on new stories is from the floor, "
         "and how many of the model's own stories are grammatical and consistent throughout. With "
-        "FILE: the loss on that text.",
+        "FILE: the loss on that text, all of it.",
         allow_abbrev=False,
     )
     option = parser.add_argument
-    option("file", nargs="?", metavar="FILE", help="a text file in UTF-8 (default: ToyTown)")
+    option(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="text of your own, a file or a folder, read as by train --corpus (default: ToyTown)",
+    )
     option(
         "--model",
         default="toytown",
         metavar="DIR",
         help="folder of a model or a run, or the name of one that ships (default: %(default)s)",
     )
+    add_options(parser, TrainConfig, *READING)
     choices: list[tuple[str, Any, str, str]] = [
         ("--stories", 500, "N", "how many new stories to predict"),
         ("--split", "test", "SPLIT", "where they come from: valid, test or compositional"),
@@ -45,53 +61,124 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
-    import torch
-
-    import minillama
     from minillama.config import Sampling
 
     Sampling(temperature=args.temperature)  # refused now, and not after minutes
     if args.stories < 2 or args.samples < 0 or args.seed < 0:
         raise ValueError("--stories must be at least 2, --samples and --seed at least 0")
-    model, tokenizer = minillama.load(args.model, dtype=torch.float32)
+    reading = {name: getattr(args, name) for name in READING if hasattr(args, name)}
+    if reading and not args.file:
+        raise ValueError("--separator and --field are for a FILE of your own: name one")
+    with tqdm(total=1, desc="loading the model", leave=False, disable=None):
+        texts, whole = read(Path(args.file), **reading) if args.file else ([], False)
+        model, tokenizer = load(args.model)
     if args.file:
-        print(on_file(model, tokenizer, args.file))
+        print(on_text(model, tokenizer, args.file, texts, whole))
         return
     print(on_toytown(model, tokenizer, args.stories, args.split, args.seed))
     if args.samples:
         print(of_samples(model, tokenizer, args.samples, args.temperature, args.seed))
 
 
-def on_file(model: "Llama", tokenizer: "Tokenizer", path: str) -> str:
-    """The loss on a text, in windows of the model's context that each start afresh."""
-    from minillama.data import Documents
-    from minillama.evaluate.losses import bits_per_byte, document_losses
+def read(
+    path: Path, separator: str | None = None, field: str | None = None
+) -> tuple[list[str], bool]:
+    """The texts at a path, and whether they are whole documents, as a training would read them."""
     from minillama.system.files import read_text
+    from minillama.training.texts import check_room, is_one_text, read_documents
 
-    text = read_text(path)
-    ids, length = tokenizer.encode(text), model.config.max_seq_len
-    windows = [[tokenizer.bos_id, *ids[i : i + length]] for i in range(0, len(ids), length)]
-    nats = float(document_losses(model, Documents.from_ids(windows)).sum())
+    check_room(path)
+    if is_one_text(path, separator, field):
+        return [read_text(path)], False
+    return read_documents(path, separator, field), True
+
+
+def load(name: str) -> tuple["Llama", "Tokenizer"]:
+    """A model that can be measured, and its tokenizer; raises ValueError for one that cannot."""
+    import torch
+
+    import minillama
+    from minillama.system.machine import keep_memory
+    from minillama.training.sources import check_tokenizer
+
+    model, tokenizer = minillama.load(name, dtype=torch.float32)
+    check_tokenizer(tokenizer, f"of {name}")
+    known = model.config.vocab_size
+    if tokenizer.vocab_size > known:
+        raise ValueError(
+            f"the model {name} knows {known} tokens and its tokenizer {tokenizer.vocab_size}: "
+            "they do not belong together"
+        )
+    keep_memory()  # as a training does, for the logits of each batch
+    return model, tokenizer
+
+
+def on_text(
+    model: "Llama", tokenizer: "Tokenizer", name: str, texts: list[str], whole: bool
+) -> str:
+    """The loss on texts: on whole documents, or on a text in windows that each start afresh."""
+    from minillama.data import Documents
+    from minillama.evaluate.losses import bits_per_byte
+    from minillama.training.encoding import Encoder, in_parts
+
+    length = model.config.max_seq_len
+    total = sum(map(len, texts))
+    with tqdm(total=total, desc="encoding", unit="char", leave=False, disable=None) as bar:
+        documents = Encoder(tokenizer).documents(texts, ends=whole, progress=bar.update)
+    if whole:
+        parts = Documents.from_ids(in_parts(documents, length))
+    else:
+        ids = documents.tokens
+        windows = (ids[i : i + length] for i in range(0, len(ids), length))
+        parts = Documents.from_ids([tokenizer.bos_id, *window.tolist()] for window in windows)
+    nats, n = sum(losses(model, parts)), int((parts.lengths - 1).sum())
+    what = f"{len(texts):,} documents, " if whole else ""
+    where = "each from its beginning to its end" if whole else f"in windows of {length}"
     return (
-        f"{path}: {len(ids):,} tokens in windows of {length}\n"
-        f"  {nats / len(ids):.4f} nats per token\n"
-        f"  {bits_per_byte(nats, len(text.encode())):.4f} bits per byte"
+        f"{name}: {what}{n:,} tokens, {where}\n"
+        f"  {nats / n:.4f} nats per token ({NATS})\n"
+        f"  {bits_per_byte(nats, sum(len(text.encode()) for text in texts)):.4f} bits per byte"
     )
+
+
+def losses(model: "Llama", documents: "Documents") -> list[float]:
+    """The loss of each document in nats, with a bar of how many tokens are scored."""
+    from minillama.data import Documents
+    from minillama.evaluate.losses import document_losses
+
+    # Documents of like length go together, so that little is computed for padding.
+    order = documents.lengths.argsort(kind="stable").tolist()
+    nats = [0.0] * len(order)
+    total = int((documents.lengths - 1).sum())
+    with tqdm(total=total, desc="scoring", unit="token", leave=False, disable=None) as bar:
+        for start in range(0, len(order), TOGETHER):
+            chosen = order[start : start + TOGETHER]
+            batch = Documents.from_ids(documents[i] for i in chosen)
+            for i, loss in zip(chosen, document_losses(model, batch).tolist(), strict=True):
+                nats[i] = loss
+            bar.update(int((batch.lengths - 1).sum()))
+    return nats
 
 
 def on_toytown(model: "Llama", tokenizer: "Tokenizer", n: int, split: str, seed: int) -> str:
     """The loss on new stories, in turn English and Chinese, against their exact probability."""
     from minillama import toytown
     from minillama.data import documents_from_texts
-    from minillama.evaluate.losses import document_losses
 
-    stories = [toytown.story(i, ("en", "zh")[i % 2], split) for i in range(seed, seed + n)]
+    numbers = tqdm(range(seed, seed + n), desc="telling stories", leave=False, disable=None)
+    stories = [toytown.story(i, ("en", "zh")[i % 2], split) for i in numbers]
     documents = documents_from_texts((story.text for story in stories), tokenizer)
-    nats = document_losses(model, documents).tolist()
+    longest, length = int(documents.lengths.max()) - 1, model.config.max_seq_len
+    if longest > length:
+        raise ValueError(
+            f"ToyTown's stories have up to {longest} tokens by this model's tokenizer, and its "
+            f"context is {length}: give a FILE with text of the kind that it was trained on"
+        )
+    nats = losses(model, documents)
     floor = [log(2) - story.log_prob for story in stories]  # ln 2: which of the two languages
     excess = [loss - least for loss, least in zip(nats, floor, strict=True)]
     return (
-        f"{n:,} {split} stories\n"
+        f"{n:,} {split} stories, in nats ({NATS}); no model can get below the floor on average\n"
         f"  {fmean(nats):.2f} nats per story\n"
         f"  {fmean(floor):.2f} nats per story, the floor\n"
         f"  {fmean(excess):.2f} above the floor (standard error {stdev(excess) / sqrt(n):.2f})\n"
@@ -103,8 +190,6 @@ def of_samples(
     model: "Llama", tokenizer: "Tokenizer", n: int, temperature: float, seed: int
 ) -> str:
     """What the judge says of stories that the model writes from nothing."""
-    from tqdm import tqdm
-
     from minillama import toytown
     from minillama.inference.fused import fuse_decoding
 

@@ -5,14 +5,17 @@ from dataclasses import Field, fields
 from typing import Any, get_args
 
 
-def add_options(parser: argparse.ArgumentParser, config: type, **defaults: Any) -> None:
+def add_options(
+    parser: argparse.ArgumentParser, config: type, *names: str, **defaults: Any
+) -> None:
     """Add an option for each field that was made by `minillama.system.fields.option`.
 
-    defaults: of fields for which the command has one of its own.
+    names: of the fields, if not all are wanted. defaults: of fields for which the command has one
+    of its own.
     """
     groups: dict[str | None, argparse._ActionsContainer] = {None: parser}
     for field in fields(config):
-        if not field.metadata:
+        if not field.metadata or (names and field.name not in names):
             continue
         name = field.metadata["group"]
         if name not in groups:

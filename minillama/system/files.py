@@ -5,10 +5,13 @@ entirely or not at all, so a reader sees the old file or the new one, never half
 `write_atomically` does this for any file or folder; `write_text` and `write_json` are built on it.
 """
 
+import codecs
+import gzip
 import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 
 PARTIAL = ".partial"  # the ending of what is still being written
 MAX_JSON_BYTES = 2**24
+GZIP = b"\x1f\x8b"  # how its files begin
 
 
 class WriteError(OSError):
@@ -85,8 +89,9 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_text(path: str | Path) -> str:
     """Read a UTF-8 text file, without byte-order mark and with newlines as line ends.
 
+    A file that is compressed by gzip is unpacked, whatever its name.
     Raises FileNotFoundError or IsADirectoryError where there is no file, and ValueError for one
-    that is empty, binary or not UTF-8.
+    that is empty, binary, damaged or not UTF-8.
     """
     path = Path(path)
     if path.is_dir():
@@ -94,6 +99,19 @@ def read_text(path: str | Path) -> str:
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
     content = path.read_bytes()
+    if content.startswith(GZIP):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            raise ValueError(
+                f"{path} is damaged: it begins like a gzip file and ends too soon or "
+                "holds something else; fetch or compress it again"
+            ) from None
+    if wide := _wide_encoding(content):
+        raise ValueError(
+            f"{path} is {wide} text, not UTF-8: save it as UTF-8 in an editor, or convert it with "
+            f"iconv -f {wide} -t UTF-8"
+        )
     if b"\0" in content:
         raise ValueError(f"{path} is not a text file: there are zero bytes in it")
     try:
@@ -105,6 +123,20 @@ def read_text(path: str | Path) -> str:
     if not text.strip():
         raise ValueError(f"{path} is empty: there is no text in it")
     return text.replace("\r\n", "\n")
+
+
+def _wide_encoding(content: bytes) -> str | None:
+    """UTF-16 or UTF-32, if that is what the bytes are; told by their byte-order mark.
+
+    Without a mark, UTF-16 shows by zeros at every second place and nowhere else.
+    """
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    few = content[:1000]
+    zeros = sorted(few[parity::2].count(0) for parity in (0, 1))
+    return "UTF-16" if zeros[0] == 0 and zeros[1] > len(few) // 4 else None
 
 
 def remove(path: Path) -> None:

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 from minillama.config import ModelConfig
 from minillama.system.fields import check_types, option
 
-TOYTOWN = "toytown"  # the corpus; any other name is a text file's
+TOYTOWN = "toytown"  # the corpus; any other name is a file's or a folder's
+BLANK = "blank"  # the separator that means blank lines
+FIELD = "text"  # of a line of JSON, if no other is named
 OPTIMIZERS = ("muon", "adamw")
 DTYPES = ("float32", "bfloat16")
 DEFAULT_MINUTES = 5.0
@@ -56,7 +58,22 @@ class TrainConfig:
     Raises ValueError, naming the field, for a value that makes no sense.
     """
 
-    corpus: str = option(TOYTOWN, "WHAT", f"what to learn from: {TOYTOWN}, or a text file in UTF-8")
+    corpus: str = option(
+        TOYTOWN,
+        "WHAT",
+        f"what to learn from: {TOYTOWN}, or text of your own in UTF-8: a file, or a folder of "
+        ".txt, .md and .jsonl files, which may be compressed as .gz. The last tenth of a single "
+        "text is held out to validate on; of documents, whole ones, about a tenth at most",
+    )
+    separator: str | None = option(
+        None,
+        "TEXT",
+        f'what separates the documents in your text, such as "<|endoftext|>", or {BLANK} for '
+        "blank lines; the model then learns where a document begins and where it ends",
+    )
+    field: str | None = option(
+        None, "NAME", "field with the text in JSON Lines, one document a line", chosen=FIELD
+    )
     preset: str = option("small", "NAME", f"size of the model: {', '.join(RECIPES)}")
     init_from: str | None = option(
         None,
@@ -112,6 +129,8 @@ class TrainConfig:
                 f"the model {self.init_from} has a tokenizer of its own: leave out tokenizer and "
                 "vocab_size"
             )
+        if self.corpus == TOYTOWN and (self.separator, self.field) != (None, None):
+            raise ValueError(f"{TOYTOWN} has its own documents: leave out separator and field")
         if not 0 <= self.floor_ratio <= 1:
             raise ValueError(f"floor_ratio must be from 0 to 1, not {self.floor_ratio}")
         for name, (least, most) in _LIMITS.items():

@@ -2,7 +2,7 @@
 
 The folder `data` of a run holds `tokenizer.model`, `train.npz` and `valid.npz` (documents) and
 `scores.npz` (what is known about each validation document). A resumed run reads those and nothing
-else. How they are made from stories or from a text file is in minillama.training.sources.
+else. How they are made from stories or from text of your own is in minillama.training.sources.
 """
 
 from dataclasses import dataclass, fields
@@ -59,9 +59,21 @@ class Corpus:
 
     @property
     def prompts(self) -> list[list[int]]:
-        """The beginnings of the first two validation documents."""
+        """The beginnings of the first two validation documents, or of parts of them, after bos."""
         documents = [self.validation[i] for i in range(min(2, len(self.validation)))]
-        return [document[: 1 + PROMPT_TOKENS].tolist() for document in documents]
+        bos = self.tokenizer.bos_id
+        return [[bos, *document[1 : 1 + PROMPT_TOKENS].tolist()] for document in documents]
+
+    @property
+    def n_bytes(self) -> int:
+        """The memory that the documents take."""
+        both = (self.training, self.validation)
+        return sum(documents.tokens.nbytes + documents.offsets.nbytes for documents in both)
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether the training text is documents, from bos to eos, and not one text without."""
+        return self.training.tokens[:1].tolist() == [self.tokenizer.bos_id]
 
     def save(self, folder: Path) -> None:
         """Write the corpus as a folder, which does not exist yet."""
@@ -85,8 +97,10 @@ class Corpus:
         )
         scores = read_arrays(folder / "scores.npz", *[field.name for field in fields(Scores)])
         lengths = {len(array) for array in scores.values()}
-        ids = np.concatenate([training.tokens, validation.tokens])
-        strange = ids.min(initial=0) < 0 or ids.max(initial=0) >= tokenizer.vocab_size
+        strange = any(
+            ids.min(initial=0) < 0 or ids.max(initial=0) >= tokenizer.vocab_size
+            for ids in (training.tokens, validation.tokens)
+        )
         if lengths != {len(validation)} or strange or not len(validation):
             raise ValueError(f"{folder} is damaged: its files do not belong together")
         return cls(tokenizer, training, validation, Scores(**scores))

@@ -9,12 +9,14 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import torch
 
 import minillama
 from minillama.config import ModelConfig
+from minillama.data import PackedBatches, WindowBatches
 from minillama.model import Llama
 from minillama.runs import control
 from minillama.runs.folder import RUN, read_run
@@ -54,7 +56,7 @@ def open_asked(asked: TrainConfig) -> Opened:
                 f"{n_pieces}: they do not belong together"
             )
     shape = replace(shape, max_seq_len=source.context(corpus, plan, shape.max_seq_len))
-    check_memory(shape, plan)
+    check_memory(shape, plan, 2 * corpus.n_bytes)  # as it was opened, and as the run reads it
     return corpus, seconds_per_token, shape
 
 
@@ -88,7 +90,7 @@ def prepare(
             control.stop_if_requested(folder)
             yield Preparing("writing stories", done, total)
     plan, shape = Plan.from_dict(run["plan"]), ModelConfig.from_dict(run["model"])
-    check_memory(shape, plan)
+    check_memory(shape, plan, sum(file.stat().st_size for file in data.glob("*.npz")))
     corpus = Corpus.load(data)
     if corpus.tokenizer.vocab_size != shape.vocab_size:
         raise ValueError(f"{folder} is damaged: its model is for another tokenizer")
@@ -118,9 +120,14 @@ def decide(
     """
     plan = draft(asked)
     training = new_training(model, plan)
+    source = find_source(plan.corpus)
+
+    @cache
+    def batches_of(batch_size: int) -> PackedBatches | WindowBatches:  # packing takes a while
+        return source.batches(corpus, replace(plan, batch_size=batch_size))
 
     def step(plan: Plan) -> None:
-        batches = find_source(plan.corpus).batches(corpus, plan)
+        batches = batches_of(plan.batch_size)
         batch = [batches.batch(k) for k in range(plan.accumulate)]
         take_step(training, batch, replace(plan, steps=1000, warmup=1000))
 
@@ -152,21 +159,23 @@ def decide(
     )
 
 
-def check_memory(shape: ModelConfig, plan: Plan) -> None:
+def check_memory(shape: ModelConfig, plan: Plan, corpus_bytes: int = 0) -> None:
     """Raise ValueError for a training that needs more memory than this machine has.
 
     It counts only what is certain: 16 bytes for each weight (itself, its gradient and two moments),
-    8 for each logit (and its gradient), 24 for each token of a step's batches.
+    8 for each logit (and its gradient), 24 for each token of a step's batches, and the corpus.
     """
     weights = hollow_model(shape).n_parameters
     tokens = plan.batch_size * plan.seq_len
     least = 16 * weights + 8 * tokens * shape.vocab_size + 24 * tokens * plan.accumulate
+    least += corpus_bytes
     memory = memory_bytes()
     if least > memory:
         raise ValueError(
             f"this training needs {least / 2**30:,.0f} GiB of memory at least, for {weights:,} "
-            f"weights and batches of {tokens:,} tokens, and this machine has "
-            f"{memory / 2**30:,.0f} GiB: choose a smaller preset, batch_size or seq_len"
+            f"weights, batches of {tokens:,} tokens and {corpus_bytes / 2**30:,.1f} GiB of text, "
+            f"and this machine has {memory / 2**30:,.0f} GiB: choose a smaller preset, batch_size, "
+            "seq_len or text"
         )
 
 

@@ -1,4 +1,4 @@
-"""Sources of text, each a class with everything that differs: ToyTown's stories, and text files.
+"""Sources of text, each a class with everything that differs: ToyTown's stories, and your own.
 
 A new kind of source is a new class here, and a line in `find_source`.
 """
@@ -18,6 +18,8 @@ from minillama.system.files import read_text
 from minillama.tokenizer import Tokenizer
 from minillama.training.config import TOYTOWN, VOCAB_SIZE, Plan
 from minillama.training.corpus import Corpus, Scores
+from minillama.training.encoding import Encoder, in_parts
+from minillama.training.texts import check_room, hold_out, is_one_text, read_documents
 from minillama.weights import find_model
 
 VALIDATION_DOCUMENTS = 512
@@ -101,39 +103,73 @@ class ToyTown(Source):
 
 
 @dataclass(frozen=True)
-class TextFile(Source):
-    """A text file. Its last tenth is never trained on, but cut into documents for validation.
+class OwnText(Source):
+    """Text in a file or a folder, as one long text or as documents (see minillama.training.texts).
 
-    Such a document is a window of seq_len tokens after a bos. Batches are random windows.
+    The last tenth of one long text is never trained on, but cut into documents for validation:
+    windows of seq_len tokens after a bos. Batches are random windows. Of documents, which go from
+    bos to eos, whole ones are held out, a tenth of the text at most. Batches are whole documents
+    packed into rows; where one is longer than a row, it is cut, in validation too.
     """
 
     path: Path
 
     def open(self, plan: Plan) -> tuple[Corpus, float]:
-        """The whole file, encoded."""
+        """The whole text, encoded."""
+        check_room(self.path)
+        if is_one_text(self.path, plan.separator, plan.field):
+            return self._open_text(plan), 0.0
+        return self._open_documents(plan), 0.0
+
+    def _open_text(self, plan: Plan) -> Corpus:
         text = read_text(self.path)
         cut = len(text) * 9 // 10
+        learned, held_out = text[:cut], text[cut:]
+        del text  # which is as long as both
         # In one piece: separate lines would be learned with a space before each, which none has.
-        tokenizer = _tokenizer(plan, self, [text[:cut]])
-        training, ids = tokenizer.encode(text[:cut]), tokenizer.encode(text[cut:])
-        if len(training) <= plan.seq_len:
+        tokenizer = _tokenizer(plan, self, [learned])
+        encoder = Encoder(tokenizer)
+        training = encoder.documents([learned], ends=False)
+        if len(training.tokens) <= plan.seq_len:
             raise ValueError(
-                f"{self.path} is too short: nine tenths of it are {len(training)} tokens, and a "
-                f"row takes {plan.seq_len + 1}; give a longer text"
+                f"{self.path} is too short: nine tenths of it are {len(training.tokens)} tokens, "
+                f"and a row takes {plan.seq_len + 1}; give a longer text"
             )
+        ids = encoder.documents([held_out], ends=False).tokens
         windows = [ids[i : i + plan.seq_len] for i in range(0, len(ids), plan.seq_len)]
         chosen = np.random.default_rng(0).permutation(len(windows))[:VALIDATION_DOCUMENTS]
         windows = [windows[i] for i in chosen]
-        documents = Documents.from_ids([[tokenizer.bos_id, *window] for window in windows])
+        documents = Documents.from_ids([[tokenizer.bos_id, *ids.tolist()] for ids in windows])
         scores = Scores.of([tokenizer.decode(ids) for ids in windows], [np.nan] * len(windows))
-        return Corpus(tokenizer, Documents.from_ids([training]), documents, scores), 0.0
+        return Corpus(tokenizer, training, documents, scores)
 
-    def batches(self, corpus: Corpus, plan: Plan) -> "OpenedWindows":
-        """Random windows of the text."""
+    def _open_documents(self, plan: Plan) -> Corpus:
+        texts = read_documents(self.path, plan.separator, plan.field)
+        learned, held_out = hold_out(texts, VALIDATION_DOCUMENTS)
+        if not learned:
+            separated = "" if plan.separator is None else f" between separators {plan.separator!r}"
+            raise ValueError(
+                f"there is only one document{separated} in {self.path}, and it takes two that "
+                "differ: one to learn from and one to validate on"
+            )
+        tokenizer = _tokenizer(plan, self, learned)
+        encoder = Encoder(tokenizer)
+        training = encoder.documents(learned)
+        parts = in_parts(encoder.documents(held_out), plan.seq_len)
+        chosen = np.random.default_rng(0).permutation(len(parts))[:VALIDATION_DOCUMENTS]
+        parts = [parts[i] for i in chosen]
+        told = ["".join(tokenizer.stream(part[1:], after=part[:1])) for part in parts]
+        scores = Scores.of(told, [np.nan] * len(parts))
+        return Corpus(tokenizer, training, Documents.from_ids(parts), scores)
+
+    def batches(self, corpus: Corpus, plan: Plan) -> "PackedBatches | OpenedWindows":
+        """Documents, packed into rows, or random windows of a text that has none."""
+        if corpus.has_documents:
+            return PackedBatches(corpus.training, plan.seq_len, plan.batch_size, plan.seed)
         return OpenedWindows(corpus, plan)
 
     def context(self, corpus: Corpus, plan: Plan, of_model: int) -> int:
-        """No more than a window for a new model: other positions would never be trained."""
+        """No more than a row for a new model: other positions would never be trained."""
         return plan.seq_len if plan.init_from is None else max(of_model, plan.seq_len)
 
 
@@ -153,7 +189,7 @@ class OpenedWindows(WindowBatches):
 
 def find_source(corpus: str) -> Source:
     """The source that the option `corpus` of a run names."""
-    return ToyTown() if corpus == TOYTOWN else TextFile(Path(corpus))
+    return ToyTown() if corpus == TOYTOWN else OwnText(Path(corpus))
 
 
 def write_corpus(corpus: Corpus, plan: Plan, folder: Path) -> Iterator[tuple[int, int]]:
@@ -172,9 +208,17 @@ def _tokenizer(plan: Plan, source: Source, texts: Iterable[str]) -> Tokenizer:
         tokenizer = Tokenizer.load(asset_path(source.shipped_tokenizer))
     else:
         tokenizer = Tokenizer.train(texts, plan.vocab_size or VOCAB_SIZE, plan.tokenizer)
-    if min(tokenizer.bos_id, tokenizer.eos_id) < 0:
-        raise ValueError(f"the tokenizer {plan.tokenizer} has no begin and end of text")
+    check_tokenizer(tokenizer, f"of {plan.init_from}" if plan.init_from else plan.tokenizer)
     return tokenizer
+
+
+def check_tokenizer(tokenizer: Tokenizer, name: str) -> None:
+    """Raise ValueError for a tokenizer, of this name, that cannot begin and end documents."""
+    if min(tokenizer.bos_id, tokenizer.eos_id) < 0:
+        raise ValueError(
+            f"the tokenizer {name} has no begin and end of text (bos and eos), which every "
+            "document needs: take one that has"
+        )
 
 
 def _encoded(texts: Iterable[str], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
