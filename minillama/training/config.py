@@ -70,6 +70,7 @@ class TrainConfig:
         "TEXT",
         f'what separates the documents in your text, such as "<|endoftext|>", or {BLANK} for '
         "blank lines; the model then learns where a document begins and where it ends",
+        chosen="none, a text file is one text",
     )
     field: str | None = option(
         None, "NAME", "field with the text in JSON Lines, one document a line", chosen=FIELD

@@ -50,7 +50,7 @@ def write_samples(training: Training, corpus: Corpus) -> list[tuple[str, str]]:
         corpus.prompts,
         max_new_tokens=SAMPLE_TOKENS,
         temperature=0.8,
-        stop={corpus.tokenizer.eos_id},
+        stop=corpus.tokenizer.eos_ids,
         seed=training.step,
     )
     decode = corpus.tokenizer.decode
