@@ -1,4 +1,4 @@
-"""RoPE: queries and keys are rotated by their position, and what slows it for long contexts.
+"""RoPE: queries and keys are rotated by their position. RoPE scaling for long contexts.
 
 A head's numbers form pairs, (0, head_dim/2), (1, head_dim/2 + 1), ...: the split-half layout of
 Hugging Face's weights, not the neighbouring pairs of Meta's. Each pair is a point in a plane that

@@ -1,4 +1,4 @@
-"""The plain loop that writes: one text, one token at a time, in twenty lines.
+"""The plain loop that lessons read: one token at a time. The command uses inference/engine.py.
 
 `generate` is the plain loop. `minillama.generate`, the engine of `minillama.inference`, draws the
 same tokens sooner, for one text or many.

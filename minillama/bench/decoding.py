@@ -1,4 +1,4 @@
-"""Writing measured: tokens a second of one text and of many at once, beside transformers."""
+"""Generation speed: tokens a second of one text and of many at once, beside transformers."""
 
 import copy
 from collections.abc import Callable, Sequence

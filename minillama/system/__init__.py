@@ -1,1 +1,1 @@
-"""What the computer gives, without a word of models: files, processors, memory, shipped assets."""
+"""Helpers that know no model: files, processors, memory, and the assets that are shipped."""

@@ -1,4 +1,4 @@
-"""Models in folders, to and from several formats; which one a folder has is told by config.json."""
+"""Load and save models as folders, in several formats; config.json says which one a folder has."""
 
 from os import PathLike
 from pathlib import Path
