@@ -595,6 +595,27 @@ def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
     assert described == ["loading the model", "telling stories", "scoring", "writing stories"]
 
 
+def test_eval_of_much_text_uses_the_threads_that_are_fastest(capsys, model, text_file, monkeypatch):
+    from minillama.cli import evaluate
+    from minillama.evaluate import losses
+    from minillama.system import machine
+
+    expected = run(capsys, "eval --model", model, text_file)
+    used = []
+    original = losses.document_losses
+
+    def watched(*arguments):
+        used.append(torch.get_num_threads())
+        return original(*arguments)
+
+    monkeypatch.setattr(losses, "document_losses", watched)
+    monkeypatch.setattr(evaluate, "MEASURED", 10)
+    monkeypatch.setattr(machine, "fastest", lambda work, dtype: (work(dtype), (3, dtype))[1])
+    before = torch.get_num_threads()
+    assert run(capsys, "eval --model", model, text_file) == expected
+    assert used == [before, 3] and torch.get_num_threads() == before
+
+
 @pytest.fixture
 def changed(tmp_path, model):
     """The model's folder, with another tokenizer or another context."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROWS = 50  # samples that are written side by side
 TOGETHER = 32  # documents that are scored side by side, as in a training's validation
+MEASURED = 100_000  # tokens; fewer are scored sooner than it takes to choose the threads
 READING = ("separator", "field")  # the options of a training that say how FILE is read
 NATS = "the model's surprise: -ln of the probability that it gave to what came"
 
@@ -143,18 +144,27 @@ def on_text(
 
 def losses(model: "Llama", documents: "Documents") -> list[float]:
     """The loss of each document in nats, with a bar of how many tokens are scored."""
+    import torch
+
     from minillama.data import Documents
     from minillama.evaluate.losses import document_losses
+    from minillama.system.machine import fastest, using_threads
 
     # Documents of like length go together, so that little is computed for padding.
     order = documents.lengths.argsort(kind="stable").tolist()
     nats = [0.0] * len(order)
     total = int((documents.lengths - 1).sum())
     with tqdm(total=total, desc="scoring", unit="token", leave=False, disable=None) as bar:
+        threads = torch.get_num_threads()
+        if total > MEASURED:  # as a training measures which number is fastest
+            few = Documents.from_ids(documents[i] for i in order[-4:])
+            threads, _ = fastest(lambda dtype: document_losses(model, few), dtype="float32")
         for start in range(0, len(order), TOGETHER):
             chosen = order[start : start + TOGETHER]
             batch = Documents.from_ids(documents[i] for i in chosen)
-            for i, loss in zip(chosen, document_losses(model, batch).tolist(), strict=True):
+            with using_threads(threads):
+                scored = document_losses(model, batch).tolist()
+            for i, loss in zip(chosen, scored, strict=True):
                 nats[i] = loss
             bar.update(int((batch.lengths - 1).sum()))
     return nats
