@@ -115,8 +115,11 @@ class Budget:
 
     @property
     def is_exceeded(self):
-        """For sure: what computes beside it on the other core slows a lesson by less."""
-        return self.certain > 1.25 * self.limit
+        """For sure: what computes beside it, or a slower machine, makes a lesson longer by less.
+
+        On one machine lesson 07 computed 50 seconds alone, and 55 to 68 beside other tests.
+        """
+        return self.certain > 1.5 * self.limit
 
 
 BUDGETS = pytest.StashKey[dict[str, Budget]]()
