@@ -39,8 +39,9 @@ PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: style
 	$(PY) -m mypy & types=$$!; $(PYTEST); tests=$$?; wait $$types && exit $$tests
 
-check: lint
-	$(PYTEST) --quiet --changed || test $$? = 5  # 5: nothing has changed
+check: style
+	$(PY) -m mypy & types=$$!; $(PYTEST) --quiet --changed; tests=$$?; \
+	wait $$types && test $$tests = 0 -o $$tests = 5  # 5: nothing has changed
 
 lint: style
 	$(PY) -m mypy
