@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbclient.output_widget import OutputWidget
 from nbformat import NotebookNode
 
-from minillama.system.files import write_atomically
+from minillama.system.files import write_text
 
 CELL_SECONDS = 300.0  # a lesson's limit is far below; this ends a cell that hangs
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -74,15 +74,6 @@ def notebook_text(notebook: NotebookNode) -> str:
 def write_notebook(path: Path, notebook: NotebookNode) -> None:
     """Replace the file as a whole, or not at all."""
     write_text(path, notebook_text(notebook))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a text file as a whole, or not at all; lines end in the same way on every system."""
-
-    def write(partial: Path) -> None:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-
-    write_atomically(path, write)
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:

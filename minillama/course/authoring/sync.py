@@ -16,10 +16,10 @@ from minillama.course.authoring.execute import (
     LessonError,
     read_notebook,
     write_notebook,
-    write_text,
 )
 from minillama.course.source.definitions import Definition, definitions, replace_definition
 from minillama.course.source.taught import BUILD, file_of
+from minillama.system.files import write_text
 
 
 @dataclass

@@ -20,7 +20,7 @@ from minillama.course.complaint import Complaint, raised
 from minillama.course.source.definitions import definitions
 from minillama.course.source.splice import PACKAGE, Part, imports, parts
 from minillama.course.source.taught import file_of, taught
-from minillama.system.files import write_atomically
+from minillama.system.files import write_text
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,7 @@ class MyPackage:
     def write(self, module: str, source: str) -> None:
         """Replace a module's file, as a whole or not at all."""
         path = self.folder / file_of(module)
-
-        def write(partial: Path) -> None:
-            partial.write_text(source, encoding="utf-8", newline="\n")
-
-        write_atomically(path, write)
+        write_text(path, source)
         # Python tells a stale one by its source's size and second of writing, which may agree.
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
