@@ -29,8 +29,8 @@ BUDGETS = (25, 60)  # seconds; the second for a lesson that trains
 # What a lesson may hold, from and to; a lesson that has its reasons gets its own line below.
 LIMITS = {
     "bytes": (0, 400_000),
-    "cells": (35, 55),  # besides solutions
-    "words": (1200, 2000),
+    "cells": (30, 55),  # besides solutions
+    "words": (1000, 2000),
     "figures": (4, 8),  # pictures, and stills of interactive views
     "minutes": (5, 45),
     "lines in a cell": (1, 30),
@@ -46,6 +46,7 @@ NETWORK = re.compile(
 )
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+CAPTION = re.compile(r"<p><em>[^<]*</em></p>")  # as plots.show writes it, which is no figure
 
 
 def problems(path):
@@ -272,8 +273,9 @@ def stills(cell):
     """For each output of a cell, the picture in it, or None."""
     for output in cell.outputs:
         data = output.get("data", {})
-        mimes = (*PICTURES, "text/html")
-        yield next((data[mime] for mime in mimes if mime in data), None)
+        if not CAPTION.fullmatch(data.get("text/html", "")):
+            mimes = (*PICTURES, "text/html")
+            yield next((data[mime] for mime in mimes if mime in data), None)
 
 
 CELL_RULES = {

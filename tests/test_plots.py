@@ -277,6 +277,19 @@ def test_where_there_is_no_notebook_the_words_are_printed(capsys):
     assert capsys.readouterr().out == "The map.\n"
 
 
+def test_in_a_notebook_the_words_stand_below_the_picture(monkeypatch):
+    from IPython import display
+    from IPython.core import getipython
+
+    shown = []
+    monkeypatch.setattr(getipython, "get_ipython", lambda: object())
+    monkeypatch.setattr(display, "publish_display_data", lambda data, *more: shown.append(data))
+    plots.show(plots.llama_map(), "x < y, and <s>.")
+    assert [data["text/plain"] for data in shown] == ["x < y, and <s>."] * 2
+    assert "image/png" in shown[0]
+    assert shown[1]["text/html"] == "<p><em>x &lt; y, and &lt;s&gt;.</em></p>"
+
+
 def test_spaces_of_tokens_are_seen():
     assert readable("▁Mia") == "·Mia" and readable("a\n") == "a↵"
     assert drawable("a\U000f0000") == "a□"

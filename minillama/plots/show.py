@@ -1,6 +1,7 @@
-"""Show a picture in a notebook, together with words for those who do not see it."""
+"""Show a picture in a notebook with its caption, which also serves those who do not see it."""
 
 import base64
+import html
 import io
 
 import matplotlib.pyplot as plt
@@ -11,21 +12,23 @@ from PIL import Image
 Drawing = Axes | Figure
 
 
-def show(drawing: Drawing, alt: str) -> None:
-    """Display a figure as one output, a PNG that says `alt` to a screen reader, and close it.
+def show(drawing: Drawing, caption: str) -> None:
+    """Display a figure and, below it, a caption that says what to see; then close the figure.
 
-    `alt` also stands in place of the picture where only text can be, as in a terminal.
+    The caption is also what a screen reader says, and all that is printed in a terminal.
     Raises ValueError if it is empty.
     """
-    data, metadata = picture(drawing, alt)
+    data, metadata = picture(drawing, caption)
     from IPython.core.getipython import get_ipython  # only here, since only notebooks have it
 
     if get_ipython() is None:
-        print(alt)
+        print(caption)
     else:
         from IPython.display import publish_display_data
 
         publish_display_data(data, metadata)
+        words = {"text/html": f"<p><em>{html.escape(caption)}</em></p>", "text/plain": caption}
+        publish_display_data(words)
 
 
 def picture(
