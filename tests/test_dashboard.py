@@ -370,7 +370,7 @@ def finished(short_config, tmp_path_factory):
     return folder
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(name=st.sampled_from(NAMES), damage=damages())
 def test_a_look_at_a_damaged_run_is_no_error(finished, tmp_path_factory, name, damage):
     folder = tmp_path_factory.mktemp("damaged") / "run"
