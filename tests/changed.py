@@ -1,12 +1,12 @@
 """What a change asks for: `pytest --changed`, of which `make check` is made.
 
 A test file runs if something has changed since all its tests passed: itself, a file of tests/ that
-it imports, a module that it is called after (test_norm.py after norm.py, test_plots_*.py after all
-of plots/, test_checks_07.py after lesson_07/), a module that it imports, or a file that it reads. A
-module that no test is called after counts as part of those that import it. For the tests on the
-list LONG imports and lessons do not count. A lesson runs if it, a module that it builds or the
-assets that it loads have changed, and so do tests that there are once a lesson: those of its checks
-also if a module that it checks has. The rest is left to `make test`.
+it imports or starts, a module that it is called after (test_norm.py after norm.py, test_plots_*.py
+after all of plots/, test_checks_07.py after lesson_07/), a module that it imports, or a file that
+it reads. A module that no test is called after counts as part of those that import it. For the
+tests on the list LONG imports and lessons do not count. A lesson runs if it, a module that it
+builds or the assets that it loads have changed, and so do tests that there are once a lesson: those
+of its checks also if a module that it checks has. The rest is left to `make test`.
 """
 
 import hashlib
@@ -25,12 +25,13 @@ READ = "README.md CONTRIBUTING.md Makefile environment.yml notebooks assets"
 LONG = """
     test_browser test_dashboard test_compiled test_resume test_toytown test_notebooks test_workbook
     test_full_disk test_bench test_steady test_any_input test_cli test_packaging test_changed
+    test_kills
 """.split()
 OFFERED = ROOT / "minillama" / "__init__.py"
 PASSED = "minillama/passed"  # in pytest's cache: the digest of each group when all of it passed
 
 IMPORT = re.compile(r"^ *(?:from|import) minillama\b([.\w]*)(?: import (\([^)]*|.*))?", re.M)
-HELPER = re.compile(r"^(?:from|import) (\w+)", re.M)
+HELPER = re.compile(r"""(?:^(?:from|import) |with_name\(")(\w+)""", re.M)  # or a program
 BUILD = re.compile(r"^%%build +([\w.]+)", re.M)
 CHECK = re.compile(r"""\bCheck\(\s*"\w+",\s*"([\w.]+)\"""")
 LESSONS = re.compile(r"(?<![\w.])lessons\(\)")

@@ -4,6 +4,7 @@ import json
 import os
 import pkgutil
 import random
+import shutil
 import signal
 import sys
 import time
@@ -14,9 +15,13 @@ import hypothesis
 import jaxtyping
 import numpy as np
 import pytest
-import torch
 from changed import LONG, Changed
 from jaxtyping import install_import_hook
+
+# A training forces what it writes to disk hundreds of times. In memory that takes no time.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * 2**30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 # Check the shapes and types of every call, in all modules and packages but ToyTown's, which has no
 # tensors and makes calls by the million.
@@ -38,6 +43,8 @@ def reproducible():
 
     And Ctrl-C as in a terminal: a shell that starts the tests in the background turns it off.
     """
+    import torch  # here, since the process that only hands tests out to others can do without
+
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed(0)
     np.random.seed(0)

@@ -41,6 +41,15 @@ FOLDER = Path(__file__).parent.parent / "minillama" / "course" / "lessons"
 def test_checks(lesson):
     assert lesson.is_dir()
 """
+# Takes long, and starts a process.
+BENCH = """
+from pathlib import Path
+from minillama import norm
+
+PROGRAM = Path(__file__).with_name("program.py")
+
+def test(): pass
+"""
 CELL = {"cell_type": "code", "source": ["%%build norm\n", "x = 1"]}
 FILES = {
     "tests/conftest.py": CONFTEST,
@@ -48,7 +57,8 @@ FILES = {
     "tests/test_norm.py": "def test(): pass\n",
     "tests/test_runs.py": "from minillama import runs\n\ndef test():\n    assert runs.log.X == 1\n",
     "tests/test_parts.py": "import helper\nfrom minillama import (\n  Llama,\n)\ndef test(): pass",
-    "tests/test_bench.py": "from minillama import norm\n\ndef test(): pass",  # which takes long
+    "tests/test_bench.py": BENCH,
+    "tests/program.py": "X = 1\n",
     "tests/test_checks.py": CHECKS,
     "tests/test_pages.py": LESSONS,
     "minillama/__init__.py": "if True:\n    from minillama.model import Llama\n",
@@ -105,7 +115,7 @@ def run(root, *arguments):
         ("minillama/course/lessons/lesson_04/attend.txt", {"checks[lesson_04]"}),
         ("minillama/course/registry.py", EACH_CHECK),
         ("notebooks/04_a.ipynb", {"pages[04_a]"}),
-        ("tests/test_bench.py", {"bench"}),
+        ("tests/program.py", {"bench"}),
         ("tests/conftest.py", ALL),
     ],
 )

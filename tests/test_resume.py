@@ -7,6 +7,7 @@ between events, in the middle of saves on purpose, and from outside.
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,47 +16,10 @@ import pytest
 
 import minillama
 from minillama.training.config import TrainConfig
-from minillama.training.events import Finished
+from minillama.training.events import Finished, Step
 from minillama.training.loop import resume, train
 
-# The child trains or resumes, and kills itself at a moment: the n-th of those it passes through, or
-# the first whose description matches.
-CHILD = """
-import json, os, re, signal, sys
-from minillama.training.config import TrainConfig
-from minillama.training.loop import resume, train
-
-folder, config, moment = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-passed = 0
-
-def here(name):
-    global passed
-    passed += 1
-    if str(passed) == moment or not moment.isdigit() and re.search(moment, name):
-        print("killed at moment", passed, name, flush=True)
-        if os.name == "nt":
-            os._exit(9)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def watched(name):
-    original = getattr(os, name)
-    def call(*args, **kwargs):
-        here("before " + name + " " + str(args))
-        return original(*args, **kwargs)
-    setattr(os, name, call)
-
-watched("fsync")
-watched("replace")
-if os.path.exists(os.path.join(folder, "run.json")):
-    events = resume(folder)
-else:
-    events = train(TrainConfig.from_dict(config), folder)
-for event in events:
-    here(repr(event))
-    if type(event).__name__ == "Step":
-        print("step", event.step, flush=True)
-print("finished after", passed, flush=True)
-"""
+ROOT = str(Path(minillama.__file__).parents[1])
 
 
 @pytest.fixture(scope="module")
@@ -86,20 +50,31 @@ def whole(config, tmp_path_factory):
     return folder
 
 
-def start(folder, config, moment):
-    command = [sys.executable, "-c", CHILD, str(folder), json.dumps(config.to_dict()), str(moment)]
-    root = Path(minillama.__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, encoding="utf-8", cwd=root, env=environment
-    )
+@pytest.fixture(scope="module")
+def lives(config):
+    """A function that starts a run which dies at a moment, and gives the lines that it prints."""
+    script = Path(__file__).with_name("dying.py")
+    environment = os.environ | {"PYTHONPATH": ROOT, "PYTHONIOENCODING": "utf-8"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen([sys.executable, script], cwd=ROOT, env=environment, **pipes) as parent:
+
+        def start(folder, moment):
+            line = json.dumps([str(folder), config.to_dict(), str(moment)])
+            print(line, file=parent.stdin, flush=True)
+            while line := parent.stdout.readline():
+                yield line
+                if line.startswith("ended"):
+                    return
+
+        yield start
+        parent.stdin.close()
 
 
-def last_words(child):
-    """What the child printed last, once it is dead; it must not have died of an error."""
-    out, _ = child.communicate(timeout=120)
-    assert child.returncode in (0, 9, -9), out
-    return "".join(out.splitlines()[-1:])
+def last_words(lines):
+    """What a run printed last, once it is dead; it must not have died of an error."""
+    *said, end = lines
+    assert end.split()[1] in ("0", "9", "-9"), said
+    return said[-1]
 
 
 def table(path, without):
@@ -137,53 +112,40 @@ def finish_and_compare(folder, config, whole):
         r"^Validated\(step=12",  # between a checkpoint and the validation that belongs to it
     ],
 )
-def test_killed_at_a_delicate_moment(config, whole, tmp_path, moment):
+def test_killed_at_a_delicate_moment(lives, config, whole, tmp_path, moment):
     folder = tmp_path / "run"
-    assert last_words(start(folder, config, moment)).startswith("killed")
+    assert last_words(lives(folder, moment)).startswith("killed")
     finish_and_compare(folder, config, whole)
 
 
-def test_killed_at_random_moments_again_and_again(config, whole, tmp_path):
+def test_killed_at_random_moments_again_and_again(lives, config, whole, tmp_path):
     folder, draw = tmp_path / "run", random.Random()
     for _ in range(3):
-        print(last_words(start(folder, config, draw.randrange(1, 50))))  # shown if the test fails
+        print(last_words(lives(folder, draw.randrange(1, 50))))  # shown if the test fails
     finish_and_compare(folder, config, whole)
 
 
-def test_killed_from_outside(config, whole, tmp_path):
-    child = start(tmp_path / "run", config, 0)
-    steps = random.randrange(1, 20)
-    for line in child.stdout:
-        if line.startswith(f"step {steps}"):
-            break
-    child.kill()
-    last_words(child)
+def test_killed_from_outside(lives, config, whole, tmp_path):
+    run = lives(tmp_path / "run", 0)
+    _, process = next(run).split()
+    last = f"step {random.randrange(1, 20)}\n"
+    assert last in run  # and no further
+    os.kill(int(process), getattr(signal, "SIGKILL", signal.SIGTERM))
+    assert list(run)[-1].split()[1] in ("-9", str(int(signal.SIGTERM)))
     finish_and_compare(tmp_path / "run", config, whole)
 
 
 def test_a_second_process_refuses_while_the_first_goes_on(config, whole, tmp_path):
     folder = tmp_path / "run"
-    # It stops in the middle of step 5, and goes on when a line comes in.
-    program = CHILD.replace(
-        '"step", event.step, flush=True)',
-        """"step", event.step, flush=True)
-        if event.step == 5:
-            sys.stdin.readline()""",
-    )
-    command = [sys.executable, "-c", program, str(folder), json.dumps(config.to_dict()), "0"]
-    root = Path(minillama.__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
-    options = {"cwd": root, "env": environment, "encoding": "utf-8"}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, **options, **pipes) as first:
-        while not first.stdout.readline().startswith("step 5"):
-            assert first.poll() is None
-        second = [sys.executable, "-m", "minillama", "train", "--resume", str(folder)]
-        done = subprocess.run(second, **options, capture_output=True)
-        assert done.returncode == 2
-        assert f"error: another training is running in {folder}; wait for it" in done.stderr
-        with pytest.raises(BlockingIOError, match="another training is running"):
-            list(resume(folder))
-        first.communicate("go on\n", timeout=120)
-        assert first.returncode == 0
+    first = train(config, folder)
+    while not (isinstance(event := next(first), Step) and event.step == 5):
+        pass
+    second = [sys.executable, "-m", "minillama", "train", "--resume", str(folder)]
+    environment = os.environ | {"PYTHONPATH": ROOT, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(second, cwd=ROOT, env=environment, encoding="utf-8", capture_output=True)
+    assert done.returncode == 2
+    assert f"error: another training is running in {folder}; wait for it" in done.stderr
+    with pytest.raises(BlockingIOError, match="another training is running"):
+        list(resume(folder))
+    assert isinstance(list(first)[-1], Finished)
     finish_and_compare(folder, config, whole)
