@@ -67,6 +67,12 @@ def splice(source: str, module: str, name: str, cell: str) -> str:
     used = uses(name, cell, given=set(parts(source)))
     bound = imports(source)
     for statement, alias in imports(own_imports(cell)).items():
+        own = re.fullmatch(rf"from {PACKAGE}\.{re.escape(module)} import (\w+) as \w+", statement)
+        if own and alias in used:
+            cure = "that is what you are to write" if own[1] == name else f"call it {own[1]} here"
+            raise Complaint(
+                f"uses minillama's {own[1]} under the name {alias}: {cure}.", "borrowed"
+            )
         if alias not in used or statement in bound or f"from {PACKAGE}.{module} " in statement:
             continue
         others = [old for old, its in bound.items() if its == alias]
