@@ -66,6 +66,10 @@ def splice(source: str, module: str, name: str, cell: str) -> str:
     ours, file = definitions(cell), f"{PACKAGE}/{file_of(module)}"
     used = uses(name, cell, given=set(parts(source)))
     bound = imports(source)
+    inside = rf"^[ \t]+from {PACKAGE}\.{re.escape(module)} import (?:.*\W)?{name}\b"
+    if re.search(inside, own_imports(ours[name].source), re.MULTILINE):
+        what = f"imports minillama's own {name}: that is what you are to write."
+        raise Complaint(what, "borrowed")
     for statement, alias in imports(own_imports(cell)).items():
         own = re.fullmatch(rf"from {PACKAGE}\.{re.escape(module)} import (\w+) as \w+", statement)
         if own and alias in used:

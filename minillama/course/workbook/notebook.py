@@ -55,6 +55,10 @@ def load_ipython_extension(shell: Any) -> None:
     workbook = Workbook.here = Workbook(package, shell)
     register(shell, workbook.build)
     shell.events.register("pre_run_cell", workbook.before_cell)
+    from minillama.plots import text
+
+    if len(text.fonts()) < 2:
+        print(text.NO_HAN)
     if yours := workbook.bind_yours():
         print(f"Yours already: {', '.join(yours)}.")
 

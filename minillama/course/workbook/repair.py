@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from minillama.course.complaint import Complaint
 from minillama.course.source.definitions import definitions, replace_definition
 from minillama.course.source.splice import HELPER_MARK, PACKAGE, comment_above, own_imports, parts
-from minillama.course.source.taught import Lesson, file_of, lessons, package_source, taught
+from minillama.course.source.taught import Lesson, file_of, lessons, package_source
 from minillama.course.workbook.make import contents
 from minillama.course.workbook.memory import MEMORY, recall, recalled, writing_to
 from minillama.course.workbook.my_package import MyPackage
@@ -63,6 +62,7 @@ def faults(folder: Path) -> Iterator[Fault]:
     except (OSError, ValueError, TypeError):
         yield Fault(MEMORY, "is damaged", "{}\n")
     chosen, memory = lessons_of(folder), recalled(folder)
+    broken = False  # what imports it cannot be imported either
     for file, make in contents(chosen).items():
         path = folder / file
         if not path.is_file():
@@ -71,16 +71,19 @@ def faults(folder: Path) -> Iterator[Fault]:
             yield Fault(file, "is no notebook any more", make())
         elif path.name == "__init__.py" and not is_python(path):
             yield Fault(file, "is not Python", make())
+        else:
+            continue
+        broken |= path.suffix == ".py"
     package = MyPackage(folder / PACKAGE)
-    broken = package.modules != [*taught()]
     if not package.folder.is_dir():
         return
     with package.fresh({}) as load:
         for module in package.modules:  # each after those that it imports from
             file = f"{PACKAGE}/{file_of(module)}"
             try:
+                source = mended = package.source(module)
                 load(module)
-            except Complaint as error:
+            except Exception as error:  # a Complaint, or a UsageError of IPython's
                 its = f"{file} is broken" in str(error)
                 if its or not broken:  # others only import this one
                     last = memory.modules.get(file, "")
@@ -90,7 +93,6 @@ def faults(folder: Path) -> Iterator[Fault]:
                     yield Fault(file, what[0] if what else "cannot be imported", text)
                 broken = True
                 continue
-            source = mended = package.source(module)
             for name, text in (other := edited(source, module)).items():
                 mended = replace_definition(mended, name, text)
             mended = with_parts(mended, module, chosen)
