@@ -30,7 +30,7 @@ class Known(Complaint):
         self.more = more
 
 
-def raised(error: Exception) -> str:
+def raised(error: BaseException) -> str:
     """An exception in a sentence, with the last line that is the reader's own."""
     line, inside = own_line(error)
     first = (str(error).splitlines() or [""])[0]

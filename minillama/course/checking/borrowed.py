@@ -17,10 +17,10 @@ def run_own(check: Check, answer: Any) -> CheckResult:
     with callers_of(inspect.unwrap(reference.__init__ if is_class else reference).__code__) as by:
         verdict = check.run(answer)
     inherits = is_class and isinstance(answer, type) and issubclass(answer, reference)
-    if not verdict.passed or not (inherits or answer is reference or {*by} - {"minillama"}):
+    if not (inherits or answer is reference or {*by} - {"minillama"}):
         return verdict
     text = (
-        f"{check.name} leaves the work to minillama's own {check.name}. What comes out is right, "
+        f"{check.name} leaves the work to minillama's own {check.name}. That runs, but then it is "
     )
-    text += "but it is not yours yet: write the computation out here."
+    text += "not yours: write the computation out here."
     return CheckResult(check.name, False, "borrowed", text)

@@ -92,7 +92,9 @@ def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
 
 def contents(chosen: Sequence[Lesson]) -> dict[str, Callable[[], str]]:
     """The files of a workbook as it begins, each with the function that makes its text."""
-    files = {lesson.path.name: partial(workbook_notebook, lesson) for lesson in chosen}
+    files: dict[str, Callable[[], str]] = {
+        lesson.path.name: partial(workbook_notebook, lesson) for lesson in chosen
+    }
     for module in taught():
         path = Path(PACKAGE, file_of(module))
         for inside in path.parents[:-1]:

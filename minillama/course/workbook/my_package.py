@@ -157,7 +157,7 @@ def must_parse(text: str, path: str) -> None:
     ast.parse(text, path)
 
 
-def breakage(folder: Path, error: Exception, changed: Collection[str] = ()) -> str:
+def breakage(folder: Path, error: BaseException, changed: Collection[str] = ()) -> str:
     """Which file of the package an error comes from, at which line, and what to do; "" if none.
 
     changed: modules that are as a build cell has made them, not as somebody's hand has.

@@ -89,8 +89,8 @@ def faults(folder: Path) -> Iterator[Fault]:
                     last = memory.modules.get(file, "")
                     same = last == (folder / file).read_bytes().decode(errors="replace")
                     text = contents(chosen)[file]() if same or not last else last
-                    what = re.search("is broken: .*(?=. Undo)", str(error)) if its else None
-                    yield Fault(file, what[0] if what else "cannot be imported", text)
+                    found = re.search("is broken: .*(?=. Undo)", str(error)) if its else None
+                    yield Fault(file, found[0] if found else "cannot be imported", text)
                 broken = True
                 continue
             for name, text in (other := edited(source, module)).items():
