@@ -23,13 +23,7 @@ from minillama.course.source.definitions import definitions
 from minillama.course.source.free_names import must_reach
 from minillama.course.source.splice import PACKAGE, splice, without_unused_helpers
 from minillama.course.source.taught import file_of
-from minillama.course.workbook.cells import (
-    changed_of_given,
-    expected,
-    not_built,
-    nothing_expected,
-    summary,
-)  # fmt: skip
+from minillama.course.workbook import cells
 from minillama.course.workbook.memory import writing_to
 from minillama.course.workbook.my_package import MyPackage
 from minillama.course.workbook.repair import edited
@@ -51,9 +45,7 @@ class Workbook:
     verdicts: dict[str, CheckResult] = field(default_factory=dict)
     building: bool = False  # while a build cell runs
     told: set[str] = field(default_factory=set)  # whose verdict a build cell has just given
-    seen: dict[str, str] = field(
-        default_factory=dict, repr=False
-    )  # the modules as they were last loaded
+    seen: dict[str, str] = field(default_factory=dict, repr=False)  # modules as last loaded
 
     def bind_yours(self) -> list[str]:
         """Bind the names of what is the reader's already in the notebook, and return them."""
@@ -89,7 +81,7 @@ class Workbook:
         from IPython.core.error import UsageError
 
         with suppress(SyntaxError, UsageError):
-            names = not_built(
+            names = cells.not_built(
                 self.package, self.shell.transform_cell(info.raw_cell), self.shell.user_ns
             )
             if names:
@@ -110,7 +102,7 @@ class Workbook:
         self.catch_up()  # a file that is broken by hand shows now, not half way
         if by_hand := edited(self.package.source(module), module):
             print(HAND.format(f"{PACKAGE}/{file_of(module)}", ", ".join(by_hand)))
-        names, namespace = expected(self.package, module, cell), self.shell.user_ns
+        names, namespace = cells.expected(self.package, module, cell), self.shell.user_ns
         given = list[str]()  # what the cell has as my_minillama has it, such as a constant
         judged = dict[str, CheckResult]()
         try:
@@ -124,7 +116,7 @@ class Workbook:
                 print(verdict.message)
                 if not verdict.passed and verdict.mistake not in (MISSING, NOT_WRITTEN):
                     namespace[f"my_{name}"] = attempts[name]
-            for name in changed_of_given(module, names, cell):
+            for name in cells.changed_of_given(module, names, cell):
                 print(
                     f"{name} is given, and not to build: this notebook uses it as you changed it, "
                     f"{PACKAGE}/{file_of(module)} keeps it as it was."
@@ -152,8 +144,8 @@ class Workbook:
             live = importlib.import_module(f"{PACKAGE}.{module}")
             namespace.update({name: getattr(live, name) for name in names + given})
         if not names:
-            print(nothing_expected(self.package, module, cell))
-        print(summary(self.package))
+            print(cells.nothing_expected(self.package, module, cell))
+        print(cells.summary(self.package))
 
     def judge(self, module: str, name: str, cell: str) -> CheckResult:
         """The verdict on one definition of a cell that has run; a right one is taken in."""
