@@ -63,12 +63,13 @@ clean:
 
 # The stamp is newer than both files exactly when .venv holds what they ask for.
 $(INSTALLED): pyproject.toml constraints.txt
-	@for python in python3 python3.13 python3.12 python3.11; do \
-	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	@for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	    if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+	            2>/dev/null; then \
 	        exec "$$python" -m venv $(VENV); \
 	    fi; \
 	done; \
-	echo "minillama needs Python 3.11 or newer: install one from python.org and run make again." >&2; \
+	echo "minillama needs Python 3.11 to 3.14: install one from python.org and run make again." >&2; \
 	exit 1
 	@echo "Installing into $(VENV). The first time takes a few minutes."
 	@# A wheel from a local folder that pip is set up to look in (pip config find-links) comes first.

@@ -13,14 +13,14 @@ import re
 from copy import deepcopy
 from functools import cache
 
-from minillama.course.authoring.execute import (
+from minillama.course.source.taught import BUILD, file_of, taught
+from minillama.system.notebooks import (
     COLOUR,
     WIDGET,
     notebook_text,
     read_notebook,
     tidy,
 )
-from minillama.course.source.taught import BUILD, file_of, taught
 
 TAGS = {"nbval-ignore-output", "raises-exception", "solution", "exercise"}
 BLANK = 'raise NotImplementedError("your code here")'

@@ -14,7 +14,7 @@ from lab import Notebook, Server, open_browser, wait_for
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
-from minillama.course.authoring.execute import tidy, write_notebook
+from minillama.system.notebooks import tidy, write_notebook
 
 ROOT = Path(__file__).parent.parent
 SIZE = {"width": 960, "height": 540}

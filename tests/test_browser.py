@@ -17,9 +17,9 @@ from lab import ECHO, Notebook, Server, open_browser, require_browser, wait_for
 from nbformat.v4 import new_code_cell, new_notebook
 
 from minillama import widgets
-from minillama.course.authoring.execute import read_notebook, tidy, write_notebook
 from minillama.course.source.free_names import reads
 from minillama.runs import control
+from minillama.system.notebooks import read_notebook, tidy, write_notebook
 
 ROOT = Path(__file__).parent.parent
 OPENED = ["00_tour", "02_tokenizer", "04_attention", "18_sampling"]

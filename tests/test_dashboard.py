@@ -23,11 +23,11 @@ matplotlib.use("agg")
 
 import minillama
 from minillama import runs, widgets
-from minillama.course.authoring.execute import execute, write_notebook
 from minillama.runs import control
 from minillama.runs.folder import check_free, read_run
 from minillama.runs.lock import is_locked
 from minillama.runs.status import look
+from minillama.system.notebooks import execute, write_notebook
 from minillama.training import launch as background
 from minillama.training.config import TrainConfig
 from minillama.training.events import Paused, Step

@@ -15,7 +15,11 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from minillama.course.__main__ import main
-from minillama.course.authoring.execute import (
+from minillama.course.authoring.pictures import chosen_picture, picture_file, write_picture
+from minillama.course.authoring.sync import carry
+from minillama.course.source.taught import Lesson, lessons
+from minillama.system.assets import PACKAGE
+from minillama.system.notebooks import (
     WIDGET,
     LessonError,
     execute,
@@ -23,10 +27,6 @@ from minillama.course.authoring.execute import (
     tidy,
     write_notebook,
 )
-from minillama.course.authoring.pictures import chosen_picture, picture_file, write_picture
-from minillama.course.authoring.sync import carry
-from minillama.course.source.taught import Lesson, lessons
-from minillama.system.assets import PACKAGE
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from nbconvert import ScriptExporter
 
-from minillama.course.authoring.execute import METADATA
 from minillama.course.source.taught import lessons
 from minillama.course.workbook.make import workbook_notebook
+from minillama.system.notebooks import METADATA
 
 
 def script(text):

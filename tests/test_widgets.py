@@ -18,7 +18,7 @@ from matplotlib import pyplot
 
 import minillama
 from minillama import widgets
-from minillama.course.authoring.execute import execute, write_notebook
+from minillama.system.notebooks import execute, write_notebook
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
@@ -207,6 +208,7 @@ def in_a_fresh_process(folder, program):
 def test_a_workbook_has_blanks_and_no_answers(folder):
     assert {path.name for path in folder.iterdir()} == {
         "04_attention.ipynb", "05_rope.ipynb", "07_norm.ipynb", "README.md", "my_minillama",
+        ".workbook.json", ".workbook.lock",
     }  # fmt: skip
     text = (folder / "04_attention.ipynb").read_text(encoding="utf-8")
     cells = json.loads(text)["cells"]
@@ -589,7 +591,7 @@ def test_one_who_makes_every_known_mistake(reader, name):
         assert reader.file(check.module) == before
         assert reader.names[name].__module__ == f"my_minillama.{check.module}"
         assert reader.names[f"my_{name}"].__module__ == "__main__"
-        assert mistake.why in reader.run(f"check({name})")
+        assert mistake.why in reader.run(f"check({name})\ncheck({name})")
     assert reader.yours() == set()
 
 
@@ -611,7 +613,8 @@ def test_check_never_praises_the_reference(reader):
         assert not reader.names["result"].passed
     reader.run("%%build rope\ndef apply_rope(x, cos, sin):\n    return x")
     verdict = reader.run("check(apply_rope)")
-    assert verdict.startswith("apply_rope is not right yet.")
+    assert verdict.startswith("apply_rope is not right yet, as its build cell has said.\n")
+    assert "  It shows where" in reader.run("check(apply_rope)")  # whoever asks again
     # The attempt itself can be checked too, and so can an exercise.
     assert reader.run("check(my_apply_rope)").startswith("apply_rope is not right yet.")
     reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
@@ -635,8 +638,8 @@ def test_one_who_keeps_imports_and_helpers_in_other_cells(reader):
     out = reader.run("%%build attention\n" + WITH_ROOT)
     assert "attention_weights uses root, which" in out
     assert "put what defines root into the build cell too." in out
-    out = reader.run("check(attention_weights)")
-    assert out.startswith("attention_weights uses root, which only the notebook knows.")
+    out = reader.run("check(attention_weights)\ncheck(attention_weights)")
+    assert "\nattention_weights uses root, which only the notebook knows." in out
     assert reader.yours() == set()
 
     reader.run("from my_minillama.attention import causal_mask")
@@ -732,7 +735,7 @@ def test_one_whose_code_raises_at_the_definition(reader):
     assert "----> 2 def causal_mask(time: Imt, keys):" in out and "adopt.py" not in out
     text = "causal_mask: its build cell stopped with NameError; minillama's is used.\n"
     assert out.startswith(text)
-    assert reader.run("check(causal_mask)").startswith(text)
+    assert text in reader.run("check(causal_mask)\ncheck(causal_mask)")
     # The lesson goes on, though this name had never been bound before.
     assert reader.run("print(causal_mask(1, 1).item())") == "True\n"
 
@@ -822,7 +825,8 @@ def test_one_who_renames_or_deletes_the_function(reader):
         "call it attend.\n"
     ) in out
     assert "attention_weights is right." in out
-    assert reader.run("check(attend)").startswith("attend: this cell does not define it;")
+    out = reader.run("check(attend)\ncheck(attend)")
+    assert "\nattend: this cell does not define it;" in out
     out = reader.run(cell("attention", "attention_weights"))
     assert "attend: this cell does not define it; minillama's is used.\n" in out
     out = reader.run("%%build attention\ndef mask(time, keys):\n    return 1")
@@ -918,15 +922,15 @@ def test_whatever_a_lesson_builds_has_its_box_on_the_map(lesson):
         plots.llama_map(built=[box_of(build.module, lesson.number)])
 
 
-def test_progress_names_the_exercises_solved_in_this_kernel(reader):
-    assert "Exercises" not in reader.run("progress()")
+def test_progress_names_the_exercises_solved_and_a_restart_forgets_none(reader):
+    assert "· attention_entropy" in reader.run("progress()")
     reader.run(ENTROPY + "    return weights")
     reader.run("check(attention_entropy)")
-    assert "Exercises" not in reader.run("progress()")
+    assert "· attention_entropy" in reader.run("progress()")
     reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
     reader.run("check(attention_entropy)\ncheck(attention_entropy)")
-    line = "Exercises solved since the kernel started: attention_entropy.\n"
-    assert line in reader.run("progress()")
+    reader.restart()
+    assert "lesson 04  exercises    ✓ attention_entropy\n" in reader.run("progress()")
 
 
 def test_what_is_known_to_be_right_is_said_in_a_line(reader):
@@ -1087,7 +1091,10 @@ def test_a_notebook_away_from_its_package_says_so(reader, tmp_path, monkeypatch)
     )
 
 
-UNDO = "Undo what was changed in the file by hand, then restart the kernel."
+UNDO = (
+    "Undo what was changed in the file by hand, or run `minillama workbook . --repair`; then "
+    "restart the kernel."
+)
 BROKEN = {  # what somebody may do to norm.py, and where that shows
     "not Python": ("import torch\n\ndef f(:\n", 3, "`def f(:`, raises SyntaxError: "),
     "indented": ("import torch\n    import math\n", 2, "`import math`, raises IndentationError: "),
@@ -1119,7 +1126,7 @@ def test_a_package_broken_by_hand_is_told_with_file_and_line(reader, kind):
     reader.restart()
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     if kind != "raises":
-        for source in ("progress()", cell("norm", "RMSNorm"), cell("rope", "apply_rope")):
+        for source in (cell("norm", "RMSNorm"), cell("rope", "apply_rope")):
             told(source)
         assert reader.file("rope").count("# Yours") == 0
     path.write_bytes(before)
@@ -1129,11 +1136,11 @@ def test_a_package_broken_by_hand_is_told_with_file_and_line(reader, kind):
 def test_what_is_built_is_not_blamed_for_another_file_broken_by_hand(reader):
     path = reader.folder / "my_minillama" / "rope.py"
     path.write_text("x = 1 / 0\n\n\n" + reader.file("rope"), encoding="utf-8")
-    out = reader.run(cell("attention", "causal_mask"))
-    assert (
-        "causal_mask cannot be tried, because my_minillama/rope.py is broken: line 1, `x = 1 / 0`, "
-        f"raises ZeroDivisionError: division by zero. {UNDO}\n"
-    ) in out
+    reader.run(cell("attention", "causal_mask"))
+    assert str(reader.kernel.error) == (
+        "my_minillama/rope.py is broken: line 1, `x = 1 / 0`, raises ZeroDivisionError: division "
+        f"by zero. {UNDO}"
+    )
     assert reader.yours() == set()
 
 
@@ -1166,6 +1173,201 @@ def test_progress_is_seen_from_any_python_in_the_folder(reader):
     reader.run(cell("norm", "RMSNorm"))
     said = in_a_fresh_process(reader.folder, "from minillama.course import progress; progress()")
     assert "norm         ✓ RMSNorm" in said and "· causal_mask" in said
+
+
+# Two notebooks, and what gets lost or broken
+
+
+class Other(Reader):
+    """Another notebook of the same workbook, whose my_minillama is its own process's."""
+
+    def __init__(self, reader):
+        self.mine = my_package.take_out(), Workbook.here
+        super().__init__(reader.folder, reader.make)
+
+    def run(self, source):
+        before = my_package.take_out(), Workbook.here
+        for_this, Workbook.here = self.mine
+        sys.modules.update(for_this)
+        try:
+            return super().run(source)
+        finally:
+            self.mine = my_package.take_out(), Workbook.here
+            sys.modules.update(before[0])
+            Workbook.here = before[1]
+
+
+def test_two_notebooks_see_what_the_other_adopts(reader):
+    mine = my_package.take_out(), Workbook.here
+    other = Other(reader)
+    my_package.take_out()
+    sys.modules.update(mine[0])
+    Workbook.here = mine[1]
+    other.run(cell("attention", "causal_mask").replace("return position", "return 0 + position"))
+    assert reader.yours() == {"causal_mask"}
+    out = reader.run(cell("attention", "attend"))
+    assert out.startswith(
+        "my_minillama has changed outside this notebook, in attention, and is used"
+    )
+    assert reader.yours() == {"causal_mask", "attend"} and "0 + position" in reader.file(
+        "attention"
+    )
+    assert "has changed outside" not in reader.run(cell("norm", "RMSNorm"))
+    out = other.run("check(causal_mask)")
+    assert "in attention, norm, and is used as it is now." in out and other.kernel.error is None
+
+
+def test_what_is_adopted_during_a_check_is_not_overwritten(reader, monkeypatch):
+    """Another notebook writes between the moment a check has begun and that of the writing."""
+    path = reader.folder / "my_minillama" / "attention.py"
+    users = Workbook.broken_users
+
+    def meanwhile(*args):
+        if "0 + position" not in path.read_text("utf-8"):
+            code = reference("attention", "causal_mask").replace("return pos", "return 0 + pos")
+            path.write_text(
+                splice(path.read_text("utf-8"), "attention", "causal_mask", code), "utf-8"
+            )
+        return users(*args)
+
+    monkeypatch.setattr(Workbook, "broken_users", meanwhile)
+    assert "attend is right." in reader.run(cell("attention", "attend"))
+    assert reader.yours() == {"causal_mask", "attend"} and "0 + position" in reader.file(
+        "attention"
+    )
+
+
+def edit(file, *change):
+    text = file.read_text("utf-8")
+    assert change[0] in text
+    file.write_text(text.replace(*change), "utf-8")
+
+
+HARM = {  # what is done to a file of the workbook, and what progress() then says of it
+    "my_minillama/norm.py": {
+        "is missing": Path.unlink,
+        "is broken: line 1, `def (`, raises SyntaxError": lambda p: p.write_text("def (\n"),
+        "is broken: line 1, `x = 1 / 0`, raises": lambda p: p.write_text("x = 1 / 0\n"),
+        "is broken: line 1 raises SyntaxError: it is": lambda p: p.write_bytes(b"# \xff\n"),
+        "has RMSNorm as somebody": lambda p: edit(p, "torch.rsqrt", "torch.sqrt"),
+        "lacks a definition": lambda p: p.write_text("import torch\n"),
+        "is missing.": lambda p: (p.unlink(), p.mkdir()),
+    },
+    "my_minillama/__init__.py": {
+        "is missing": Path.unlink,
+        "is not Python": lambda p: p.write_text("def ("),
+    },
+    "07_norm.ipynb": {
+        "is missing": Path.unlink,
+        "is no notebook any more": lambda p: p.write_text("{"),
+        "is no notebook any more.": lambda p: p.write_text("[1]"),
+    },
+    "README.md": {"is missing": Path.unlink},
+    ".workbook.json": {"is damaged": lambda p: p.write_text('{"solved": 3}')},
+}
+
+
+@pytest.mark.parametrize(("file", "said"), [(f, s) for f in HARM for s in HARM[f]])
+def test_harm_is_told_by_progress_and_put_right(reader, capsys, file, said):
+    reader.run(cell("attention", "causal_mask"))
+    path = reader.folder / file
+    before, clean = path.read_bytes(), reader.run("progress()")
+    assert "--repair" not in clean
+    HARM[file][said](path)
+    harmed = path.read_bytes() if path.is_file() else None
+    out = reader.run("progress()")
+    assert reader.kernel.error is None
+    assert f"{file} {said}" in out and out.count("minillama workbook . --repair") == 1
+    mine = reader.file("attention")
+    assert main(["workbook", str(reader.folder), "--repair"]) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{file} {said.rstrip('.')}") and ": written anew" in line
+    if file != ".workbook.json" and not said.startswith("lacks"):
+        assert path.read_bytes() == before
+    assert harmed is None or path.with_name(f"{path.name}.old").read_bytes() == harmed
+    assert reader.file("attention") == mine
+    assert main(["workbook", str(reader.folder), "--repair"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing is missing or broken in ")
+    assert "--repair" not in reader.run("progress()")
+
+
+def test_what_was_adopted_is_put_back_as_it_was_built(reader, capsys):
+    reader.run(cell("norm", "RMSNorm").replace("wide = wide *", "wide = 1 * wide *"))
+    mine = reader.file("norm")
+    for path in (reader.folder / "my_minillama").iterdir():
+        path.unlink() if path.is_file() else None
+    assert main(["workbook", str(reader.folder), "--repair"]) == 0
+    out = capsys.readouterr().out
+    assert "norm.py is missing: written anew, with RMSNorm as you built it.\n" in out
+    assert reader.file("norm") == mine
+    assert error_of(capsys, "workbook", str(reader.folder / "x"), "--repair").endswith(
+        "is no workbook: without --repair, this makes one"
+    )
+
+
+def test_what_is_edited_by_hand_is_told_where_its_module_is_built(reader):
+    edit(reader.folder / "my_minillama" / "attention.py", "math.sqrt(", "math.log(")
+    out = reader.run(cell("attention", "causal_mask"))
+    assert "my_minillama/attention.py has attention_weights, grouped_attend as somebody" in out
+    assert "causal_mask is right." in out and reader.yours() == {"causal_mask"}
+
+
+# Answers that are none
+
+
+@pytest.mark.parametrize("body", ["pass", "...", "raise NotImplementedError", '"""Words."""'])
+def test_a_body_without_code_is_not_built(reader, body):
+    out = reader.run(f"%%build attention\ndef causal_mask(time, keys, device=None):\n    {body}")
+    assert out.startswith("causal_mask: not built yet; minillama's is used until then.\n")
+    assert reader.run("check(causal_mask)").startswith("causal_mask is not built yet, as its build")
+    reader.run(f"def attention_entropy(weights):\n    {body}")
+    assert "is not written yet: fill in the blank." in reader.run("check(attention_entropy)")
+
+
+def test_a_cell_that_uses_what_is_not_built_says_so_once(reader):
+    reader.run("from my_minillama.attention import causal_mask, attend")
+    line = "Not built yet, so minillama's own is used here: causal_mask.\n"
+    twice = "for _ in 'ab':\n    print(causal_mask(1, 1).item())"
+    assert reader.run(twice) == line + "True\nTrue\n"
+    assert "Not built yet" not in reader.run("x = check(causal_mask)")
+    reader.run(cell("attention", "causal_mask"))
+    assert reader.run("print(causal_mask(1, 1).item())") == "True\n"
+
+
+BORROWED = {
+    "by its name": "import minillama as m\n{}    return m.attention.causal_mask(time, keys)",
+    "of a module": "import minillama.attention as a\n{}    return a.causal_mask(time, keys)",
+    "renamed": "from minillama.attention import causal_mask as mask\n{}    return mask(time, keys)",
+    "inside": "{}    from minillama.attention import causal_mask as f\n    return f(time, keys)",
+}
+
+
+@pytest.mark.parametrize("how", BORROWED)
+def test_minillamas_own_is_not_an_answer(reader, how):
+    head = "def causal_mask(time, keys, device=None):\n"
+    out = reader.run("%%build attention\n" + BORROWED[how].format(head))
+    assert "minillama's own causal_mask" in out or "uses minillama's causal_mask under" in out
+    assert reader.yours() == set()
+
+
+def test_the_solution_of_an_exercise_is_not_an_answer(reader):
+    reader.run("from minillama.course.lessons.lesson_04.solutions import attention_entropy as e")
+    reader.run("def attention_entropy(weights):\n    return e(weights)")
+    assert "leaves the work to minillama's own" in reader.run("check(attention_entropy)\ncheck(e)")
+    assert "· attention_entropy" in reader.run("progress()")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer that interrupts")
+@pytest.mark.parametrize("loop", ["while True:\n        pass", "while True:\n        try:\n"
+    "            time = time\n        except Exception:\n            pass"])  # fmt: skip
+def test_an_answer_that_never_ends_is_stopped(reader, monkeypatch, loop):
+    monkeypatch.setattr("minillama.course.checking.answer.PATIENCE", 1.0)
+    threads = threading.active_count()
+    out = reader.run(f"%%build attention\ndef causal_mask(time, keys, device=None):\n    {loop}")
+    assert "causal_mask was stopped at the line `" in out
+    assert "no result after 1 seconds: does a loop never end?" in out
+    assert reader.kernel.error is None and threading.active_count() == threads
+    assert "causal_mask is right." in reader.run(cell("attention", "causal_mask"))
 
 
 # The parts that they are made of

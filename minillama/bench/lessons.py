@@ -46,7 +46,7 @@ def lesson_time(path: Path) -> LessonTime:
 
     Raises ModuleNotFoundError without the course's packages, and ValueError where a cell fails.
     """
-    from minillama.course.authoring.execute import LessonError, execute
+    from minillama.system.notebooks import LessonError, execute
 
     start = time.perf_counter()
     try:

@@ -16,7 +16,7 @@ def add(subparsers: Any) -> None:
         "yourself, and with your own package my_minillama, which takes in each part that is right. "
         "To a folder that was made by an earlier minillama, or for some lessons, the others are "
         "added; what is there stays as it is.",
-        usage="%(prog)s [-h] DIR [--lessons NN ...]",
+        usage="%(prog)s [-h] DIR [--lessons NN ...] [--repair]",
         allow_abbrev=False,
     )
     parser.add_argument("folder", nargs="?", metavar="DIR", help="folder to make, or to add to")
@@ -28,6 +28,11 @@ def add(subparsers: Any) -> None:
         metavar="NN",
         help="only these, such as 04 05 or 04,05 (default: all)",
     )
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="write anew what is missing or broken in DIR; what is yours stays (default: do not)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -35,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
     """Make it, and say what to do next."""
     from minillama.cli.shared import command
     from minillama.course.workbook.make import make_workbook
+    from minillama.course.workbook.repair import is_left_of_one, repair
     from minillama.course.workbook.update import is_workbook, update_workbook
 
     words = list(args.lessons)
@@ -43,6 +49,11 @@ def run(args: argparse.Namespace) -> None:
     if args.folder is None:
         raise ValueError("name the folder to make, such as: minillama workbook my-course")
     folder = Path(args.folder)
+    if args.repair:
+        if not is_left_of_one(folder):
+            raise ValueError(f"{folder} is no workbook: without --repair, this makes one")
+        print("\n".join(repair(folder)) or f"Nothing is missing or broken in {folder}.")
+        return
     numbers = [number for word in words for number in word.split(",") if number]
     if is_workbook(folder):
         chosen, added = update_workbook(folder, numbers)

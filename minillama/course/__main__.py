@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from minillama.course.authoring.execute import LessonError, execute, write_notebook
 from minillama.course.authoring.pictures import write_picture
 from minillama.course.authoring.sync import carry, format_package
 from minillama.course.source.taught import choose_lessons
 from minillama.system.assets import PACKAGE
+from minillama.system.notebooks import LessonError, execute, write_notebook
 
 
 def build_parser() -> argparse.ArgumentParser:

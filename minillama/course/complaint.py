@@ -30,8 +30,17 @@ class Known(Complaint):
         self.more = more
 
 
-def raised(error: Exception) -> str:
+def raised(error: BaseException) -> str:
     """An exception in a sentence, with the last line that is the reader's own."""
+    line, inside = own_line(error)
+    first = (str(error).splitlines() or [""])[0]
+    cures = CURES if inside else CURES | SIGNATURE
+    cure = next((f". {cure}" for words, cure in cures.items() if words in first), "")
+    return f"raises {type(error).__name__}{line}: {first}{cure}"
+
+
+def own_line(error: BaseException) -> tuple[str, bool]:
+    """The last line of the reader's own that an error passed, and whether it passed any."""
     trace, line, inside = error.__traceback__, "", False
     while trace:
         filename = trace.tb_frame.f_code.co_filename
@@ -40,10 +49,7 @@ def raised(error: Exception) -> str:
             text = linecache.getline(filename, trace.tb_lineno).strip()
             line = f" at the line `{text}`" if text else ""
         trace = trace.tb_next
-    first = (str(error).splitlines() or [""])[0]
-    cures = CURES if inside else CURES | SIGNATURE
-    cure = next((f". {cure}" for words, cure in cures.items() if words in first), "")
-    return f"raises {type(error).__name__}{line}: {first}{cure}"
+    return line, inside
 
 
 # Habits from numpy and pandas that torch answers in words of its own.

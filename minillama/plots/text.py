@@ -30,6 +30,11 @@ HAN_FILES = (
     "wqy", "droidsansfallback", "stheiti", "arial unicode",
 )  # fmt: skip
 MISSING = "□"
+NO_HAN = (
+    "This machine has no font for Chinese, so figures show □ in place of its characters. To see "
+    "them, install one and restart the kernel: `sudo apt install fonts-noto-cjk` on Debian and "
+    "Ubuntu; on macOS and Windows, the system's own Chinese fonts (PingFang SC, Microsoft YaHei)."
+)
 
 
 def readable(token: str) -> str:

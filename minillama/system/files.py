@@ -147,6 +147,16 @@ def remove(path: Path) -> None:
         insist(lambda: path.unlink(missing_ok=True))
 
 
+def set_aside(path: Path) -> Path | None:
+    """Rename a file or folder, if it is there, to make place for another; returns where it is."""
+    if not path.exists():
+        return None
+    names = (path.with_name(f"{path.name}.old{number or ''}") for number in range(10**6))
+    free = next(name for name in names if not name.exists())
+    insist(lambda: path.rename(free))
+    return free
+
+
 def insist(change: Callable[[], object]) -> None:
     """Change a file, again and again on Windows, which refuses while a dashboard reads the file."""
     for _ in range(20 if os.name == "nt" else 0):

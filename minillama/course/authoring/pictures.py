@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from minillama.course.authoring.execute import LessonError
+from minillama.system.notebooks import LessonError
 
 
 def pictures(notebook: NotebookNode) -> list[bytes]:

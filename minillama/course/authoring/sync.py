@@ -12,14 +12,14 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from minillama.course.authoring.execute import (
+from minillama.course.source.definitions import Definition, definitions, replace_definition
+from minillama.course.source.taught import BUILD, file_of
+from minillama.system.files import write_text
+from minillama.system.notebooks import (
     LessonError,
     read_notebook,
     write_notebook,
 )
-from minillama.course.source.definitions import Definition, definitions, replace_definition
-from minillama.course.source.taught import BUILD, file_of
-from minillama.system.files import write_text
 
 
 @dataclass

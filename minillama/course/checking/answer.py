@@ -13,8 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from minillama.course.checking.spies import tensors
-from minillama.course.complaint import Complaint, raised
+from minillama.course.complaint import Complaint, own_line, raised
 from minillama.course.source.blanks import BLANKS
+from minillama.system.interrupts import TooLong, time_limit
+
+PATIENCE = 60.0  # seconds for one example; loops of Python take a few at most
+ENDLESS = "endless"
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,22 @@ def run_probe(probe: Probe, answer: Any) -> list[Outcome]:
     outcomes: list[Outcome] = []
     with torch.random.fork_rng(devices=[]), redirect_stdout(io.StringIO()) as out:
         torch.default_generator.manual_seed(0)  # the CPU's; all devices' takes a millisecond
+        cases = probe(answer)
         try:
-            for case in probe(answer):
+            while True:
+                with time_limit(PATIENCE):
+                    case = next(cases, None)
+                if case is None:
+                    break
                 outcomes.append(replace(case, printed=taken(out)))
+        except TooLong as error:
+            outcomes.append(
+                Complaint(
+                    f"was stopped{own_line(error)[0]}, for it had no result after {PATIENCE:g} "
+                    "seconds: does a loop never end?",
+                    ENDLESS,
+                )
+            )
         except Exception as error:  # such as a result that cannot be added up or has no gradient
             complaint = error if isinstance(error, Complaint) else Complaint(raised(error))
             complaint.printed = taken(out)

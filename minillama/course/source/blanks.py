@@ -22,11 +22,15 @@ def blank(source: str, names: Collection[str]) -> str:
 
 
 def unfilled(source: str) -> tuple[list[str], list[str]]:
-    """The functions of a definition that are blank, and those that still raise as a blank does."""
+    """The functions of a definition that are blank, and those that still raise as a blank does.
+
+    One that only has `pass` or `...`, or nothing but its docstring, is blank too.
+    """
     blanks, raising = [], []
     for function in functions(source):
         code = function.body[1:] if ast.get_docstring(function) is not None else function.body
-        if len(code) == 1 and raises(code[0], "NotImplementedError"):
+        empty = all(isinstance(node, ast.Pass) or is_constant(node) for node in code)
+        if empty or (len(code) == 1 and raises(code[0], "NotImplementedError")):
             blanks.append(function.name)
         elif any(raises(node, BLANK) for node in ast.walk(function)):
             raising.append(function.name)
@@ -51,6 +55,11 @@ def body_start(function: Function, lines: list[str]) -> int:
     while not lines[start - 1].strip() or lines[start - 1].lstrip().startswith("#"):
         start -= 1
     return start
+
+
+def is_constant(node: ast.AST) -> bool:
+    """Whether this is a statement that is nothing but a constant, such as `...`."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def raises(node: ast.AST, words: str) -> bool:

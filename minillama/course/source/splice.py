@@ -66,7 +66,17 @@ def splice(source: str, module: str, name: str, cell: str) -> str:
     ours, file = definitions(cell), f"{PACKAGE}/{file_of(module)}"
     used = uses(name, cell, given=set(parts(source)))
     bound = imports(source)
+    inside = rf"^[ \t]+from {PACKAGE}\.{re.escape(module)} import (?:.*\W)?{name}\b"
+    if re.search(inside, own_imports(ours[name].source), re.MULTILINE):
+        what = f"imports minillama's own {name}: that is what you are to write."
+        raise Complaint(what, "borrowed")
     for statement, alias in imports(own_imports(cell)).items():
+        own = re.fullmatch(rf"from {PACKAGE}\.{re.escape(module)} import (\w+) as \w+", statement)
+        if own and alias in used:
+            cure = "that is what you are to write" if own[1] == name else f"call it {own[1]} here"
+            raise Complaint(
+                f"uses minillama's {own[1]} under the name {alias}: {cure}.", "borrowed"
+            )
         if alias not in used or statement in bound or f"from {PACKAGE}.{module} " in statement:
             continue
         others = [old for old, its in bound.items() if its == alias]

@@ -7,18 +7,14 @@ that my_minillama always imports and always runs.
 
 import difflib
 import importlib
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, ClassVar
 
-from minillama.course.build import (
-    NotPython,
-    differing,
-    run_cell,
-    taught_module,
-)
+from minillama.course.build import NotPython, differing, run_cell, taught_module
+from minillama.course.checking.borrowed import run_own
 from minillama.course.checking.check import CheckResult
 from minillama.course.complaint import Complaint
 from minillama.course.registry import CHECKS
@@ -26,9 +22,16 @@ from minillama.course.source.blanks import BLANK, unfilled
 from minillama.course.source.definitions import definitions
 from minillama.course.source.free_names import must_reach
 from minillama.course.source.splice import PACKAGE, splice, without_unused_helpers
-from minillama.course.source.taught import file_of, lessons, package_source
+from minillama.course.source.taught import file_of
+from minillama.course.workbook import cells
+from minillama.course.workbook.memory import writing_to
 from minillama.course.workbook.my_package import MyPackage
+from minillama.course.workbook.repair import edited
 
+HAND = (
+    "{} has {} as somebody edited it by hand. `minillama workbook . --repair` puts minillama's "
+    "back; write yours in the build cell."
+)
 MISSING, NOT_WRITTEN = "missing", "not-written"  # there is no attempt to keep
 
 
@@ -41,8 +44,8 @@ class Workbook:
     shell: Any
     verdicts: dict[str, CheckResult] = field(default_factory=dict)
     building: bool = False  # while a build cell runs
-    confirmed: set[str] = field(default_factory=set)  # as right, and not asked for since
-    solved: list[str] = field(default_factory=list)  # exercises, since the kernel started
+    told: set[str] = field(default_factory=set)  # whose verdict a build cell has just given
+    seen: dict[str, str] = field(default_factory=dict, repr=False)  # modules as last loaded
 
     def bind_yours(self) -> list[str]:
         """Bind the names of what is the reader's already in the notebook, and return them."""
@@ -53,7 +56,41 @@ class Workbook:
             if part.yours
         }
         self.shell.user_ns.update(yours)
+        self.seen = self.sources()
         return [*yours]
+
+    def sources(self) -> dict[str, str]:
+        """The text of every module. Raises UsageError where one is broken."""
+        return {module: self.package.source(module) for module in self.package.modules}
+
+    def catch_up(self) -> None:
+        """Use my_minillama as it is now, if another notebook has adopted something, and say so."""
+        now = self.sources()
+        if now == self.seen:
+            return
+        self.package.reload(self.shell.user_ns)
+        changed = ", ".join(m for m in now if now[m] != self.seen.get(m))
+        self.seen = now
+        print(
+            f"{PACKAGE} has changed outside this notebook, in {changed}, and is used as it is now. "
+            "Restart the kernel if something made before, such as a model, should use it too."
+        )
+
+    def before_cell(self, info: Any) -> None:
+        """Say which parts that a cell uses are not the reader's; IPython calls this."""
+        from IPython.core.error import UsageError
+
+        with suppress(SyntaxError, UsageError):
+            names = cells.not_built(
+                self.package, self.shell.transform_cell(info.raw_cell), self.shell.user_ns
+            )
+            if names:
+                print(f"Not built yet, so minillama's own is used here: {', '.join(names)}.")
+
+    def remember(self, exercise: str) -> None:
+        """Keep that an exercise is solved; on a disk that refuses, until the kernel ends."""
+        with suppress(OSError), writing_to(self.package.folder.parent) as memory:
+            memory.solved = [*dict.fromkeys([*memory.solved, exercise])]
 
     def build(self, line: str, cell: str) -> None:
         """Run a build cell, judge each of its definitions, and bind their names to my_minillama's.
@@ -62,9 +99,10 @@ class Workbook:
         """
         __tracebackhide__ = True  # a traceback begins in the reader's cell
         module = taught_module(line, self.package.modules)
-        for other in self.package.modules:
-            self.package.source(other)  # a file that is broken by hand shows now, not half way
-        names, namespace = self.expected(module, cell), self.shell.user_ns
+        self.catch_up()  # a file that is broken by hand shows now, not half way
+        if by_hand := edited(self.package.source(module), module):
+            print(HAND.format(f"{PACKAGE}/{file_of(module)}", ", ".join(by_hand)))
+        names, namespace = cells.expected(self.package, module, cell), self.shell.user_ns
         given = list[str]()  # what the cell has as my_minillama has it, such as a constant
         judged = dict[str, CheckResult]()
         try:
@@ -78,7 +116,7 @@ class Workbook:
                 print(verdict.message)
                 if not verdict.passed and verdict.mistake not in (MISSING, NOT_WRITTEN):
                     namespace[f"my_{name}"] = attempts[name]
-            for name in self.changed_of_given(module, names, cell):
+            for name in cells.changed_of_given(module, names, cell):
                 print(
                     f"{name} is given, and not to build: this notebook uses it as you changed it, "
                     f"{PACKAGE}/{file_of(module)} keeps it as it was."
@@ -102,31 +140,12 @@ class Workbook:
                 if verdict.mistake != MISSING or not there[name].yours
             }
             self.verdicts |= judged
-            self.confirmed -= judged.keys()
-            self.confirmed |= {name for name in judged if judged[name].passed}
+            self.told |= judged.keys()
             live = importlib.import_module(f"{PACKAGE}.{module}")
             namespace.update({name: getattr(live, name) for name in names + given})
         if not names:
-            print(self.nothing_expected(module, cell))
-        print(self.summary())
-
-    def changed_of_given(self, module: str, names: list[str], cell: str) -> list[str]:
-        """What a cell has otherwise than minillama, though it is not among the names to build."""
-        source = package_source(module)
-        changed = [name for name in differing(cell, source) if name in definitions(source)]
-        return [name for name in changed if name not in names]
-
-    def expected(self, module: str, cell: str) -> list[str]:
-        """The names that a cell is to define: those of the lesson's cell that it is most like."""
-        there = self.package.parts(module)
-        written = re.findall(r"^(?:def |class )?(\w+)(?= *[(:=])", cell, re.MULTILINE)
-        builds = [b for lesson in lessons() for b in lesson.builds if b.module == module]
-        cells = [[name for name in build.definitions if name in there] for build in builds]
-        cells = [names for names in cells if names]
-        best = max(cells, key=lambda names: len({*names} & {*written}), default=[])
-        if len(cells) > 1 and not {*best} & {*written}:
-            best = []
-        return [*best, *(n for n in dict.fromkeys(written) if n in there and n not in best)]
+            print(cells.nothing_expected(self.package, module, cell))
+        print(cells.summary(self.package))
 
     def judge(self, module: str, name: str, cell: str) -> CheckResult:
         """The verdict on one definition of a cell that has run; a right one is taken in."""
@@ -138,6 +157,7 @@ class Workbook:
             text += f" If {near[0]} is meant to be it, call it {name}." if near else ""
             return CheckResult(name, False, MISSING, text)
         blanks, raising = unfilled(defined[name].source)
+        blanks = [blank for blank in blanks if blank in CHECKS[name].hints]
         if blanks:
             some = len(blanks) < len(CHECKS[name].hints)
             whole = "left blank here" if self.package.parts(module)[name].yours else "not built yet"
@@ -153,7 +173,7 @@ class Workbook:
             source = without_unused_helpers(splice(before, module, name, cell), lent)
             must_reach(before, source, f"{PACKAGE}/{file_of(module)}", self.shell.user_ns)
             with self.package.fresh({module: source}) as load:
-                verdict = CHECKS[name].run(getattr(load(module), name))
+                verdict = run_own(CHECKS[name], getattr(load(module), name))
                 broken = self.broken_users(module, name, load) if verdict.passed else []
             self.must_serve(broken)
         except Complaint as complaint:
@@ -162,8 +182,10 @@ class Workbook:
             text = f"Until it is right, {instead}. Your attempt can be called as my_{name}."
             return CheckResult(name, False, verdict.mistake, f"{verdict.message}\n{text}")
         if source != before:
-            self.package.write(module, source)
+            if not self.package.write(module, source, before):
+                return self.judge(module, name, cell)
             self.package.reload(self.shell.user_ns)
+            self.seen[module] = source
         elif name not in self.verdicts or self.verdicts[name].passed:
             return CheckResult(name, True, None, f"{name}: still right.")
         text = f"It stands in {PACKAGE}/{file_of(module)} now."
@@ -196,41 +218,23 @@ class Workbook:
         yours = self.package.parts(module)[name].yours
         return "yours from before is used" if yours else "minillama's is used"
 
-    def nothing_expected(self, module: str, cell: str) -> str:
-        """What to say of a cell that defines none of a module's parts."""
-        there = self.package.parts(module).items()
-        to_build = ", ".join(f"{name} (lesson {part.lesson})" for name, part in there)
-        defined = ", ".join(definitions(cell)) or "nothing"
-        return (
-            f"This cell defines {defined}. To build in {module} there are {to_build or 'no parts'}."
-            " A helper goes into the cell of the part that uses it."
-        )
-
-    def summary(self) -> str:
-        """How far the reader has come, in a line."""
-        every = [
-            part for module in self.package.modules for part in self.package.parts(module).values()
-        ]
-        yours = sum(part.yours for part in every)
-        if yours == len(every):
-            return f"All {yours} parts of {PACKAGE} that this workbook builds are yours."
-        return f"{yours} of {len(every)} parts of {PACKAGE} are yours. progress() shows which."
-
     def standing(self, answer: Any, name: str) -> CheckResult | None:
         """The verdict on what a name is bound to that is known without a check, or None."""
         package, _, module = str(getattr(answer, "__module__", None)).partition(".")
         if package not in ("minillama", PACKAGE) or module not in self.package.modules:
             return None
+        self.catch_up()
         part, last = self.package.parts(module).get(name), self.verdicts.get(name)
         if part is None:
             return None
+        told = name in self.told
+        self.told.discard(name)  # whoever asks again wants to see it all
         if last and not last.passed and not (part.yours and last.mistake == NOT_WRITTEN):
-            return last
+            what = "built" if last.mistake == NOT_WRITTEN else "right"
+            text = f"{name} is not {what} yet, as its build cell has said."
+            return replace(last, message=text) if told else last
         if part.yours and package == PACKAGE:
-            if name not in self.confirmed:
-                return None
-            self.confirmed.remove(name)  # whoever asks again wants to see it
-            return CheckResult(name, True, None, f"{name} is right, and yours.")
+            return CheckResult(name, True, None, f"{name} is right, and yours.") if told else None
         text = f"{name} is minillama's here, not yours: build it in lesson {part.lesson}."
         return CheckResult(name, False, NOT_WRITTEN, text)
 

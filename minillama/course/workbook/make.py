@@ -3,7 +3,8 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from minillama.course.source.taught import (
     package_source,
     taught,
 )
+from minillama.course.workbook.memory import writing_to
 from minillama.system.files import write_text, writing
 
 INIT = '''\
@@ -46,7 +48,8 @@ order. A part that you build takes the place of minillama's as soon as its check
 comment above it says that it is yours. So do not edit these files, nor move them: open the lessons
 here, where `{package}` stands beside them.
 
-In a lesson, this shows how far you have come:
+If a file gets lost or broken, `minillama workbook . --repair` in this folder puts it right, and
+keeps what is yours. In a lesson, this shows how far you have come:
 
     from minillama.course import progress
     progress()
@@ -67,13 +70,7 @@ def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
     empty, and WriteError where the disk refuses. Where it fails, it leaves nothing behind.
     """
     chosen = choose_lessons(numbers)
-    files = {lesson.path.name: workbook_notebook(lesson) for lesson in chosen}
-    for module in taught():
-        path = Path(PACKAGE, file_of(module))
-        files[path.as_posix()] = workbook_module(module, chosen)
-        files |= {(inside / "__init__.py").as_posix(): "" for inside in path.parents[:-1]}
-    files[f"{PACKAGE}/__init__.py"] = INIT
-    files["README.md"] = README.format(first=chosen[0].path.name, package=PACKAGE)
+    files = contents(chosen)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder} exists and is not an empty folder: name a new one")
     made = not folder.exists()
@@ -83,12 +80,30 @@ def make_workbook(folder: Path, numbers: Iterable[str] = ()) -> list[Lesson]:
         with writing(folder):
             for name, text in files.items():
                 (folder / name).parent.mkdir(exist_ok=True, parents=True)
-                write_text(folder / name, text)
+                write_text(folder / name, text())
+        with writing_to(folder) as memory:
+            memory.lessons = [lesson.number for lesson in chosen]
     except BaseException:
         for path in [folder] if made else folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         raise
     return chosen
+
+
+def contents(chosen: Sequence[Lesson]) -> dict[str, Callable[[], str]]:
+    """The files of a workbook as it begins, each with the function that makes its text."""
+    files: dict[str, Callable[[], str]] = {
+        lesson.path.name: partial(workbook_notebook, lesson) for lesson in chosen
+    }
+    for module in taught():
+        path = Path(PACKAGE, file_of(module))
+        for inside in path.parents[:-1]:
+            files[(inside / "__init__.py").as_posix()] = partial(str, "")
+        files[path.as_posix()] = partial(workbook_module, module, chosen)
+    files[f"{PACKAGE}/__init__.py"] = partial(str, INIT)
+    first = chosen[0].path.name if chosen else "a lesson"
+    files["README.md"] = partial(README.format, first=first, package=PACKAGE)
+    return files
 
 
 def workbook_notebook(lesson: Lesson) -> str:

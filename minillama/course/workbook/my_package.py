@@ -20,6 +20,7 @@ from minillama.course.complaint import Complaint, raised
 from minillama.course.source.definitions import definitions
 from minillama.course.source.splice import PACKAGE, Part, imports, parts
 from minillama.course.source.taught import file_of, taught
+from minillama.course.workbook.memory import writing_to
 from minillama.system.files import write_text
 
 
@@ -86,12 +87,20 @@ class MyPackage:
                 users.append(name)
         return users
 
-    def write(self, module: str, source: str) -> None:
-        """Replace a module's file, as a whole or not at all."""
+    def write(self, module: str, source: str, before: str) -> bool:
+        """Replace a module's file, as a whole or not at all; not where it is not as `before` now.
+
+        Then another notebook has written to it, and what it has adopted must not be lost.
+        """
         path = self.folder / file_of(module)
-        write_text(path, source)
+        with writing_to(self.folder.parent) as memory:
+            if self.source(module) != before:
+                return False
+            write_text(path, source)
+            memory.modules[path.relative_to(self.folder.parent).as_posix()] = source
         # Python tells a stale one by its source's size and second of writing, which may agree.
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
+        return True
 
     def reload(self, namespace: dict[str, Any]) -> None:
         """Have all that is imported use the files as they are now, and the namespace too."""
@@ -121,7 +130,8 @@ class MyPackage:
         """
         with tempfile.TemporaryDirectory() as place:
             copy = Path(place) / PACKAGE
-            shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(self.folder, copy, ignore=ignore, ignore_dangling_symlinks=True)
             for module, source in changed.items():
                 (copy / file_of(module)).write_text(source, encoding="utf-8", newline="\n")
             live = take_out()
@@ -147,7 +157,7 @@ def must_parse(text: str, path: str) -> None:
     ast.parse(text, path)
 
 
-def breakage(folder: Path, error: Exception, changed: Collection[str] = ()) -> str:
+def breakage(folder: Path, error: BaseException, changed: Collection[str] = ()) -> str:
     """Which file of the package an error comes from, at which line, and what to do; "" if none.
 
     changed: modules that are as a build cell has made them, not as somebody's hand has.
@@ -169,7 +179,8 @@ def breakage(folder: Path, error: Exception, changed: Collection[str] = ()) -> s
     where = f"line {number}" + (f", `{line.strip()}`," if line else "") if number else "it"
     return (
         f"{PACKAGE}/{file} is broken: {where} raises {type(error).__name__}: {what}. Undo what was "
-        "changed in the file by hand, then restart the kernel."
+        "changed in the file by hand, or run `minillama workbook . --repair`; then restart the "
+        "kernel."
     )
 
 
@@ -177,7 +188,7 @@ def import_or_complain(folder: Path, changed: Collection[str], module: str) -> M
     """A module of my_minillama, which lies in this folder. Raises Complaint with what it raises."""
     try:
         return importlib.import_module(f"{PACKAGE}.{module}")
-    except Exception as error:  # whatever the reader's code does
+    except (Exception, SystemExit) as error:  # whatever the reader's code does
         if by_hand := breakage(folder, error, changed):
             raise Complaint(f"cannot be tried, because {by_hand}") from error
         raise Complaint(

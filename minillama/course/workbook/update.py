@@ -25,7 +25,8 @@ from minillama.course.source.taught import (
     package_source,
     taught,
 )
-from minillama.course.workbook.make import workbook_module, workbook_notebook
+from minillama.course.workbook.make import contents, workbook_module
+from minillama.course.workbook.memory import writing_to
 from minillama.system.files import read_text, write_text, writing
 
 
@@ -45,28 +46,28 @@ def update_workbook(folder: Path, numbers: Iterable[str] = ()) -> tuple[list[Les
     chosen = choose_lessons(numbers)
     new = [lesson for lesson in chosen if not (folder / lesson.path.name).exists()]
     theirs = [lesson for lesson in lessons() if (folder / lesson.path.name).exists()]
-    files, added = dict[Path, str](), list[str]()
-    for module in taught():
-        path = Path(PACKAGE, file_of(module))
-        for inside in path.parents[:-2]:
-            files[inside / "__init__.py"] = ""
-        old = read_text(folder / path) if (folder / path).exists() else ""
-        try:
-            text = with_parts(old, module, [*theirs, *new])
-        except SyntaxError as error:
-            raise ValueError(
-                f"{folder / path} is not Python, as its line {error.lineno} shows: {error.msg}. "
-                "Undo what was changed in the file by hand"
-            ) from error
-        added += [name for name in parts(text) if name not in parts(old)]
-        if text != old:
-            files[path] = text
-    files |= {Path(lesson.path.name): workbook_notebook(lesson) for lesson in new}
-    for name, text in files.items():
-        if text or not (folder / name).exists():
+    added = list[str]()
+    with writing_to(folder) as memory:
+        made = contents([*theirs, *new])
+        files = {name: make() for name, make in made.items() if not (folder / name).exists()}
+        for module in taught():
+            name = f"{PACKAGE}/{file_of(module)}"
+            old = "" if name in files else read_text(folder / name)
+            try:
+                text = with_parts(old, module, [*theirs, *new])
+            except SyntaxError as error:
+                raise ValueError(
+                    f"{folder / name} is not Python, as its line {error.lineno} shows: {error.msg}."
+                    " Add --repair to have it written anew"
+                ) from error
+            added += [part for part in parts(text) if part not in parts(old)]
+            if text != old:
+                files[name] = text
+        for name, text in files.items():
             with writing(folder):
                 (folder / name).parent.mkdir(exist_ok=True, parents=True)
             write_text(folder / name, text)
+        memory.lessons = sorted({*memory.lessons, *(x.number for x in [*theirs, *new])})
     return new, added
 
 
