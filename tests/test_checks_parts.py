@@ -205,7 +205,7 @@ KVCache
     self.position += n => pass
     return tuple( => self.position += n; return tuple(
 ~ position-not-advanced: self.position += n => pass
-~ full-cache-accepted:
+~ another-error:
     self.position + n > self.max_seq_len => False
     assert batch == self.batch_size => pass
 ~ another-error: self.position + n > self.max_seq_len => self.position == self.max_seq_len

@@ -54,7 +54,8 @@ def raised(error: Exception) -> Complaint:
     first = lines[0] if "einops" not in type(error).__module__ else f"{lines[0]} {lines[-1]}"
     what = f"raises {type(error).__name__}"
     cause = cause_of(first, line)
-    return Complaint(f"{what}{place}: {first}", cause=cause, core=f"{what}: {first}")
+    core = what if line.startswith("raise ") else f"{what}: {first}"  # whatever their own words are
+    return Complaint(f"{what}{place}: {first}", cause=cause, core=core)
 
 
 def shapes(line: str, names: Mapping[str, Any]) -> str:
