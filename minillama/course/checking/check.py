@@ -104,11 +104,9 @@ class Check:
         details = f'  It shows where "{first}": {words}{said(wrong.printed)}'
         try:
             known = self.recognise(outcomes)
-        except (
-            Exception
-        ):  # the verdict stands all the same; tests hold that every mistake can be made
-            known = None
-        why = known.why if known else likely(wrong, words)
+            why = known.why if known else likely(wrong)
+        except Exception:  # the verdict holds all the same; tests make sure of every mistake
+            known, why = None, ""
         text = f"{self.name} is not right yet.{' ' * bool(why)}{why}\n{details}"
         return CheckResult(self.name, False, known.name if known else None, text)
 

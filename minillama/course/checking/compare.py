@@ -1,6 +1,7 @@
 """Comparing results: with what is right, in words; and with those of a known mistake."""
 
 import numbers
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,12 +26,12 @@ def wrong_with(outcome: Outcome) -> str | None:
         return f"it gives {article(outcome.got)} that cannot be compared: it raises {error!r}"
 
 
-def likely(outcome: Outcome, words: str) -> str:
-    """What probably lies behind a wrong outcome, of which `words` say what is wrong."""
+def likely(outcome: Outcome) -> str:
+    """What probably lies behind a wrong outcome; empty if that is not known."""
     if isinstance(outcome, Complaint):
         return outcome.cause
     got, right = outcome.got, outcome.right
-    if cause := cause_of(words, ""):
+    if cause := cause_of(wrong_with(replace(outcome, example="")) or "", ""):
         return cause
     if type(got) is type(right) is list and sorted(map(repr, got)) == sorted(map(repr, right)):
         return "The items are right, but their order is not."
