@@ -11,7 +11,6 @@ import einops
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from minillama.course import check
 from minillama.course import complaint as probing
@@ -207,40 +206,29 @@ x @ x; swaps the last two axes
 x @ x.T; `.T` reverses all axes
 x - x.mean(-1); `keepdim=True`
 x[0, 0, :2] * x; should this be a product of matrices
-x[:, :2] = x; different shapes
 x.copy(); copy is `.clone()`
-x + np.ones(3).foo; NumPy function has turned
 np.sum(x, axis=-1); Use PyTorch's function
 x.sum().backward(); No gradients are recorded
-x.view(5, 5); keep every number
 x.transpose(1, 2).view(2, -1); Use `reshape`
 x.reshape(2, 6 / 2, -1); Divide with `//`
 x.max(-1) < x; `.values` or `.indices`
 x if x > 0 else 0; write `is None`
-min(x, 1.0); `torch.minimum`
 ~x; `.bool()`
-x[x]; `.long()`
-x.softmax(3); Count from the end
-x[:, 3]; beyond the end
-torch.cos(1.0); `math.cos`
-a, b, c, d = x.shape; Is the batch axis missing
 raise ValueError("full"); Your own code refuses this
-self.x + keys; stores it as `self.keys`
+self, keys; stores it as `self.keys`
 nothing.there; Check the spelling
 """
 
 
 @pytest.mark.parametrize("line", CAUSES.strip().splitlines())
 def test_an_exception_tells_its_shapes_and_its_likely_cause(line):
-    line, _, words = line.partition("; ")
-    code, names = f"def f(x, self):\n    {line}", {"np": np, "torch": torch}
-    if "self" not in line:
-        code = code.replace(", self", ", other=None")
-    linecache.cache[f"<{line}>"] = (len(code), None, code.splitlines(True), f"<{line}>")
-    exec(compile(code, f"<{line}>", "exec"), names)
-    complaint = run_probe(lambda f: call(f, torch.ones(2, 3, 4), *[nn.Identity()]), names["f"])[0]
+    (line, _, words), names = line.partition("; "), {"np": np, "torch": torch}
+    code, file = f"def f(x, {'self' if 'self' in line else 'y'}):\n    {line}", f"<{line}>"
+    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+    exec(compile(code, file, "exec"), names)
+    complaint = run_probe(lambda f: call(f, torch.ones(2, 3, 4), None), names["f"])[0]
     assert words in complaint.cause and f" at the line `{line}`" in str(complaint)
-    assert ("x has the shape (2, 3, 4)" in str(complaint)) == bool(re.search(r"(?<!\.)\bx\b", line))
+    assert ("x has the shape (2, 3, 4)" in str(complaint)) == bool(re.search(r"\bx\b", line))
 
 
 SQUARE = torch.arange(9.0).view(3, 3) ** 2
@@ -252,12 +240,10 @@ SQUARE = torch.arange(9.0).view(3, 3) ** 2
         (SQUARE.mT, SQUARE, "transposed"),
         (SQUARE * 3, SQUARE, "3 times what it should be"),
         (SQUARE.flip(0), SQUARE, "wrong places"),
-        (SQUARE * 1.001, SQUARE.exp() * 0 + SQUARE + 0.001 * SQUARE.flip(0), "almost right"),
+        (SQUARE * torch.linspace(1, 1.01, 9).view(3, 3), SQUARE, "almost right"),
         (SQUARE > 4, SQUARE <= 4, "True and False are exchanged"),
         (SQUARE.log() * 0, SQUARE, "NaN comes from"),
-        (SQUARE.double(), SQUARE, "compute in float64"),
         (SQUARE.sum(), SQUARE, "Everything has become one number"),
-        (SQUARE.numpy(), SQUARE, "NumPy's functions give arrays"),
         ([3, 1], [1, 3], "order"),
         (SQUARE.exp(), SQUARE, ""),
     ],

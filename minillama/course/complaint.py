@@ -45,10 +45,9 @@ def raised(error: Exception) -> Complaint:
         if not filename.startswith(("<frozen ", "<@beartype")) and not of_library(filename):
             text = linecache.getline(filename, trace.tb_lineno).strip()
             names = trace.tb_frame.f_locals
-            place = f" at the line `{text}`{shapes(text, names)}" if text else ""
-            line = (
-                f"{text}{shapes(text, names)} (in a {'method' if 'self' in names else 'function'})"
-            )
+            where = shapes(text or " ".join(names), names)
+            place = f" at the line `{text}`{where}" if text else where
+            line = f"{text}{where} (in a {'method' if 'self' in names else 'function'})"
         trace = trace.tb_next
     lines = str(error).strip().splitlines() or [""]
     first = lines[0] if "einops" not in type(error).__module__ else f"{lines[0]} {lines[-1]}"
