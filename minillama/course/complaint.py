@@ -64,8 +64,9 @@ def shapes(line: str, names: Mapping[str, Any]) -> str:
         value = names.get(name)
         if name.startswith("self."):
             value = vars(names.get("self", type)).get(name.removeprefix("self."))
-        if type(getattr(value, "shape", None)).__name__ in ("Size", "tuple"):
-            found[name] = tuple(value.shape)
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple):  # a tensor's, or an array's
+            found[name] = tuple(shape)
     words = [f"{name} has the shape {shape}" for name, shape in found.items()]
     return f", where {' and '.join(words)}" if words else ""
 
