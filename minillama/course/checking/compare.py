@@ -29,7 +29,7 @@ def wrong_with(outcome: Outcome) -> str | None:
 def likely(outcome: Outcome) -> str:
     """What probably lies behind a wrong outcome; empty if that is not known."""
     if isinstance(outcome, Complaint):
-        return outcome.cause or cause_of(str(outcome), "")
+        return outcome.cause or cause_of(str(outcome), "no line")
     got, right = outcome.got, outcome.right
     if cause := cause_of(wrong_with(replace(outcome, example="")) or "", ""):
         return cause
@@ -53,8 +53,8 @@ def relation(got: Tensor, right: Tensor) -> str:
     if torch.allclose(a, factor[0] * b, rtol=1e-3):
         times = f"{show(factor[0].item())} times"
         return f"Every number is {times} what it should be: a factor is missing, or one too many."
-    in_order = [x.flatten().sort()[0] for x in (a, b)]
-    if len(b.unique()) > 8 and torch.allclose(*in_order, rtol=1e-3):
+    placed, belong = a.flatten().sort()[0], b.flatten().sort()[0]
+    if len(b.unique()) > 8 and torch.allclose(placed, belong, rtol=1e-3):
         return (
             "The numbers are right, but in the wrong places: look at the order of axes and parts."
         )
