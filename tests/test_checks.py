@@ -3,16 +3,19 @@
 import dataclasses
 import inspect
 import json
+import linecache
+import re
 from itertools import combinations
 
 import einops
+import numpy as np
 import pytest
 import torch
 
 from minillama.course import check
 from minillama.course import complaint as probing
 from minillama.course.checking import compare as comparing
-from minillama.course.checking.answer import Case
+from minillama.course.checking.answer import Case, call, run_probe
 from minillama.course.checking.compare import same
 from minillama.course.checking.mistakes import Mistake
 from minillama.course.registry import CHECKS
@@ -196,6 +199,58 @@ def test_parameters_are_blamed_only_where_the_call_itself_fails():
     ):
         message = CHECKS["causal_mask"].run(inside).message
         assert "raises TypeError" in message and cure not in message
+
+
+CAUSES = """
+x @ x; swaps the last two axes
+x @ x.T; `.T` reverses all axes
+x - x.mean(-1); `keepdim=True`
+x[0, 0, :2] * x; should this be a product of matrices
+x.copy(); copy is `.clone()`
+np.sum(x, axis=-1); Use PyTorch's function
+x.sum().backward(); No gradients are recorded
+x.transpose(1, 2).view(2, -1); Use `reshape`
+x.reshape(2, 6 / 2, -1); Divide with `//`
+x.max(-1) < x; `.values` or `.indices`
+x if x > 0 else 0; write `is None`
+~x; `.bool()`
+raise ValueError("full"); Your own code refuses this
+self, keys; stores it as `self.keys`
+nothing.there; Check the spelling
+"""
+
+
+@pytest.mark.parametrize("line", CAUSES.strip().splitlines())
+def test_an_exception_tells_its_shapes_and_its_likely_cause(line):
+    (line, _, words), names = line.partition("; "), {"np": np, "torch": torch}
+    code, file = f"def f(x, {'self' if 'self' in line else 'y'}):\n    {line}", f"<{line}>"
+    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+    exec(compile(code, file, "exec"), names)
+    complaint = run_probe(lambda f: call(f, torch.ones(2, 3, 4), None), names["f"])[0]
+    assert words in complaint.cause and f" at the line `{line}`" in str(complaint)
+    assert ("x has the shape (2, 3, 4)" in str(complaint)) == bool(re.search(r"\bx\b", line))
+
+
+SQUARE = torch.arange(9.0).view(3, 3) ** 2
+
+
+@pytest.mark.parametrize(
+    ("got", "right", "words"),
+    [
+        (SQUARE.mT, SQUARE, "transposed"),
+        (SQUARE * 3, SQUARE, "3 times what it should be"),
+        (SQUARE.flip(0), SQUARE, "wrong places"),
+        (SQUARE * torch.linspace(1, 1.01, 9).view(3, 3), SQUARE, "almost right"),
+        (SQUARE > 4, SQUARE <= 4, "True and False are exchanged"),
+        (SQUARE.log() * 0, SQUARE, "NaN comes from"),
+        (SQUARE.sum(), SQUARE, "Everything has become one number"),
+        ([3, 1], [1, 3], "order"),
+        (SQUARE.exp(), SQUARE, ""),
+    ],
+)
+def test_a_wrong_result_tells_its_likely_cause(got, right, words):
+    cause = comparing.likely(Case(got, right, "a boolean out of bounds"))
+    assert words in cause and bool(words) == bool(cause)
 
 
 ones, LONG = torch.ones, [*range(20)]

@@ -122,7 +122,7 @@ attention_weights(q, k, mask=None)
     return scores.masked_fill(~mask, -math.inf).softmax(-1)
 - ? "write `is None`": scores.masked_fill(~(mask or causal_mask(time, keys)), -math.inf).softmax(-1)
 attention_weights(query, key, mask=None)
-- keys-not-transposed "given query of the shape .1, 1, 2, 4. and key of": query @ key[..., 1:]
+- keys-not-transposed "query has the shape .1, 1, 2, 4. and key has": query @ key[..., 1:]
 attend(q, k, v, mask=None)
     scores, (time, keys) = q @ k.mT / q.shape[-1] ** 0.5, (q.shape[-2], k.shape[-2])
     mask = torch.ones(time, keys).tril(keys - time).bool() if mask is None else mask
@@ -205,7 +205,7 @@ KVCache
     self.position += n => pass
     return tuple( => self.position += n; return tuple(
 ~ position-not-advanced: self.position += n => pass
-~ full-cache-accepted:
+~ another-error:
     self.position + n > self.max_seq_len => False
     assert batch == self.batch_size => pass
 ~ another-error: self.position + n > self.max_seq_len => self.position == self.max_seq_len

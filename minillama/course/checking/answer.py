@@ -1,6 +1,5 @@
 """Probing an answer: call it, and put into words what goes wrong on the way."""
 
-import inspect
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +66,7 @@ def run_probe(probe: Probe, answer: Any) -> list[Outcome]:
                 )
             )
         except Exception as error:  # such as a result that cannot be added up or has no gradient
-            complaint = error if isinstance(error, Complaint) else Complaint(raised(error))
+            complaint = error if isinstance(error, Complaint) else raised(error)
             complaint.printed = taken(out)
             outcomes.append(complaint)
     return outcomes
@@ -96,7 +95,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     except Exception as error:  # whatever an answer raises is about the answer
         if isinstance(error, NotImplementedError) and str(error) in BLANKS:
             raise Complaint("is not written yet: fill in the blank.", "not-written") from error
-        raise Complaint(raised(error), given=shapes(function, args, kwargs)) from error
+        raise raised(error) from error
     if any(not torch.equal(now, then) for now, then in zip(given, before, strict=True)):
         raise Complaint(
             f"changes a tensor that it was given (calling {name}). Whoever holds that tensor "
@@ -123,18 +122,6 @@ def refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     return "no error"
 
 
-def shapes(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """The shapes of the tensors that a function was called with, by its own names for them."""
-    try:
-        called = function.forward if isinstance(function, nn.Module) else function
-        bound = inspect.signature(called).bind(*args, **kwargs).arguments
-    except (TypeError, ValueError):  # it has no signature, or the call does not fit it
-        return ""
-    found = [(name, tuple(t.shape)) for name, t in bound.items() if isinstance(t, Tensor)]
-    words = " and ".join(f"{name} of the shape {shape}" for name, shape in found)
-    return f" (given {words})" if words else ""
-
-
 def fill(module: Any, weights: Mapping[str, Tensor]) -> Any:
     """Put weights into a module that an answer made, so that its initialisation plays no part."""
     if not isinstance(module, nn.Module):
@@ -143,12 +130,16 @@ def fill(module: Any, weights: Mapping[str, Tensor]) -> Any:
     for name, weight in weights.items():
         if name not in there:
             near = sorted(there) if len(there) < 9 else get_close_matches(name, there)
-            has = ", ".join(near) or "none at all: are they nn.Parameter or nn.Linear?"
-            raise Complaint(f"has no parameter called {name}. It has {has}")
+            has = f"It has {', '.join(near) or 'none at all'}"
+            raise Complaint(
+                f"has no parameter called {name}. {has}", cause=unregistered(module, name)
+            )
         if there[name].shape != weight.shape:
             raise Complaint(
                 f"makes {name} in the shape {tuple(there[name].shape)}, "
-                f"and {tuple(weight.shape)} is right"
+                f"and {tuple(weight.shape)} is right",
+                cause="nn.Linear(a, b) takes vectors of a numbers, gives vectors of b, and keeps "
+                "its weight as (b, a). Look at both sizes.",
             )
     extra = there.keys() - weights.keys()
     if extra:
@@ -157,3 +148,15 @@ def fill(module: Any, weights: Mapping[str, Tensor]) -> Any:
         for name, weight in weights.items():
             there[name].copy_(weight)
     return module
+
+
+def unregistered(module: nn.Module, name: str) -> str:
+    """Why a module that an answer made has no parameter of a name."""
+    held = [value for key, value in vars(module).items() if not key.startswith("_")]
+    if any(isinstance(value, Tensor) for value in held):
+        return "A plain tensor is not trained or saved with the module: make it an nn.Parameter."
+    if any(isinstance(value, list | tuple | dict) for value in held):
+        return (
+            "PyTorch finds no parameters in a plain list: use one attribute each, or nn.ModuleList."
+        )
+    return f"Parameters are found by their names: keep this one as `self.{name.split('.')[0]}`."

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from minillama.course.checking.answer import ENDLESS, Outcome, Probe, run_probe
-from minillama.course.checking.compare import problem, same, wrong_with
+from minillama.course.checking.compare import likely, problem, same, wrong_with
 from minillama.course.checking.mistakes import Mistake
 from minillama.course.complaint import Complaint, Known
 from minillama.course.source.definitions import Definition, compile_source, definitions
@@ -108,15 +108,11 @@ class Check:
         details = f'  It shows where "{first}": {words}{said(wrong.printed)}'
         try:
             known = self.recognise(outcomes)
-        except (
-            Exception
-        ):  # the verdict stands all the same; tests hold that every mistake can be made
-            known = None
-        if known is None:
-            text = f"{self.name} is not right yet.\n{details}"
-            return CheckResult(self.name, False, None, text)
-        text = f"{self.name} is not right yet. {known.why}\n{details}"
-        return CheckResult(self.name, False, known.name, text)
+            why = known.why if known else likely(wrong)
+        except Exception:  # the verdict holds all the same; tests make sure of every mistake
+            known, why = None, ""
+        text = f"{self.name} is not right yet.{' ' * bool(why)}{why}\n{details}"
+        return CheckResult(self.name, False, known.name if known else None, text)
 
     def recognise(self, outcomes: Mapping[str, list[Outcome]]) -> Mistake | None:
         """The known mistake with the same wrong results, of several the one that explains most.

@@ -1,16 +1,14 @@
 """Comparing results: with what is right, in words; and with those of a known mistake."""
 
 import numbers
-import re
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from minillama.course.checking.answer import Case, Outcome
-from minillama.course.complaint import Complaint
-
-LINE = r" at the line `.*`(?=:)"  # as `raised` says where in an answer an exception came from
+from minillama.course.complaint import Complaint, cause_of
 
 
 def problem(outcomes: list[Outcome]) -> str | None:
@@ -21,11 +19,51 @@ def problem(outcomes: list[Outcome]) -> str | None:
 def wrong_with(outcome: Outcome) -> str | None:
     """What is wrong with one outcome, in words, or None."""
     if isinstance(outcome, Complaint):
-        return f"{outcome}{outcome.given}"
+        return str(outcome)
     try:
         return difference(outcome)
     except Exception as error:  # something that cannot be compared, such as a sparse tensor
         return f"it gives {article(outcome.got)} that cannot be compared: it raises {error!r}"
+
+
+def likely(outcome: Outcome) -> str:
+    """What probably lies behind a wrong outcome; empty if that is not known."""
+    if isinstance(outcome, Complaint):
+        return outcome.cause or cause_of(str(outcome), "no line")
+    got, right = outcome.got, outcome.right
+    if cause := cause_of(wrong_with(replace(outcome, example="")) or "", ""):
+        return cause
+    if type(got) is type(right) is list and sorted(map(repr, got)) == sorted(map(repr, right)):
+        return "The items are right, but their order is not."
+    if isinstance(right, numbers.Real) and isinstance(got, numbers.Real) and got == -right:
+        return "The sign is wrong."
+    return relation(got, right) if isinstance(right, Tensor) and right.numel() > 1 else ""
+
+
+def relation(got: Tensor, right: Tensor) -> str:
+    """How the numbers of a tensor of the right shape and dtype are related to the right ones."""
+    if right.dtype == torch.bool:
+        return "True and False are exchanged." if torch.equal(got, ~right) else ""
+    a, b = got.detach().double(), right.detach().double()
+    if len(b.unique()) < 3:
+        return ""  # so few numbers are related by chance
+    if a.ndim > 1 and a.shape[-1] == a.shape[-2] and torch.allclose(a, b.mT):
+        return "The result is transposed: its last two axes are exchanged."
+    factor = (a / b)[b != 0]
+    if torch.allclose(a, factor[0] * b, rtol=1e-3):
+        times = f"{show(factor[0].item())} times"
+        return f"Every number is {times} what it should be: a factor is missing, or one too many."
+    placed, belong = a.flatten().sort()[0], b.flatten().sort()[0]
+    if len(b.unique()) > 8 and torch.allclose(placed, belong, rtol=1e-3):
+        return (
+            "The numbers are right, but in the wrong places: look at the order of axes and parts."
+        )
+    if torch.allclose(a, b, rtol=0.02, atol=1e-3):
+        return (
+            "The numbers are almost right. Either they are rounded early (compute in float32), or "
+            "a small term such as eps is missing or in the wrong place."
+        )
+    return ""
 
 
 def same(ours: list[Outcome], theirs: list[Outcome]) -> bool:
@@ -37,7 +75,7 @@ def same(ours: list[Outcome], theirs: list[Outcome]) -> bool:
             return False
         if isinstance(a, Complaint) or isinstance(b, Complaint):
             # The same exception counts as the same, whichever line it comes from.
-            if re.sub(LINE, "", str(a)) != re.sub(LINE, "", str(b)):
+            if getattr(a, "core", a) != getattr(b, "core", b):
                 return False
         elif difference(Case(a.got, b.got, rtol=a.rtol, atol=a.atol)):
             return False

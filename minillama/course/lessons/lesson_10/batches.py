@@ -20,7 +20,11 @@ def fields(batch: Any) -> tuple[Tensor, Tensor, Any]:
     for name in ("tokens", "targets"):
         field = getattr(batch, name, None)
         if not isinstance(field, Tensor):
-            raise Complaint(f"gives a {type(batch).__name__}. A Batch of tensors is right.")
+            cause = (
+                "Make a tensor of each array with torch.from_numpy, and put all three into a Batch."
+            )
+            gives = f"gives a {type(batch).__name__}. A Batch of tensors is right."
+            raise Complaint(gives, cause=cause)
         if field.dtype != torch.int64:
             raise Complaint(f"gives {name} that are not torch.int64, as embeddings need them.")
     return batch.tokens, batch.targets, batch.documents

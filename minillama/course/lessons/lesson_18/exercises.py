@@ -140,7 +140,7 @@ def above_eta(logits: by_rows.Logits, epsilon: float | int) -> list[float]:
     return [x if y >= limit else -INF for x, y in zip(logits, p, strict=True)]
 
 
-apply_eta = by_rows.of_rows(Check("apply_eta"), above_eta, {
+apply_eta = by_rows.of_rows(Check("apply_eta", mistakes=by_rows.DROPPING), above_eta, {
     # The entropy is 0.947 and e^-0.947 = 0.388, so the limits are 0.212 and 0.06.
     "four tokens, by hand": [(FOUR, 0.3), (FOUR, 0.06)],
     "the wider, the lower the bar": [

@@ -13,9 +13,11 @@ from minillama.course.checking.check import Check
 from minillama.course.checking.compare import show
 from minillama.course.checking.probes import all_agree, given
 from minillama.course.complaint import Known
+from minillama.course.lessons.shared.scores import family
 
 INF = math.inf
 Logits = Sequence[float]
+DROPPING = family("dropping")
 
 
 def row(*logits: float | int) -> Tensor:
@@ -120,7 +122,7 @@ temperature = of_rows(Check("apply_temperature", "transforms"), lambda x, t: [
     ],
 }, through=call)  # fmt: skip
 
-top_k = of_rows(Check("apply_top_k", "transforms"), largest, {
+top_k = of_rows(Check("apply_top_k", "transforms", mistakes=DROPPING), largest, {
     "four tokens, by hand": [(FOUR, 2)],
     "one token, all tokens, and more than there are": [(FOUR, k) for k in (1, 4, 9)],
     "tokens equal to the last that is kept are kept too": [(row(1, 3, 2, 2, 0), 2)],
@@ -129,7 +131,7 @@ top_k = of_rows(Check("apply_top_k", "transforms"), largest, {
     ],
 })  # fmt: skip
 
-top_p = of_rows(Check("apply_top_p", "transforms"), nucleus, {
+top_p = of_rows(Check("apply_top_p", "transforms", mistakes=DROPPING), nucleus, {
     "four tokens, by hand": [(FOUR, 0.8)],
     "the likeliest token is always kept": [(FOUR, 0.1)],
     "each row keeps the fewest tokens that reach top_p": lambda: [
@@ -150,7 +152,7 @@ def equals(apply_top_p: Any) -> Iterator[Case]:
     yield Case(bool(kept[0, :100].all()), True, f"{words} whether the lower ids are kept")
 
 
-min_p = of_rows(Check("apply_min_p", "transforms"), near_the_largest, {
+min_p = of_rows(Check("apply_min_p", "transforms", mistakes=DROPPING), near_the_largest, {
     "four tokens, by hand": [(FOUR, p) for p in (0.2, 0.05)],
     "the likeliest token is always kept, and what is as likely": [
         (FOUR, 1), (row(0, 0, 0, 0), 0.9)
@@ -160,7 +162,8 @@ min_p = of_rows(Check("apply_min_p", "transforms"), near_the_largest, {
     ],
 })  # fmt: skip
 
-no_repeat_ngram = of_rows(Check("apply_no_repeat_ngram", "transforms"), allowed, {
+no_repeat = Check("apply_no_repeat_ngram", "transforms", mistakes=DROPPING)
+no_repeat_ngram = of_rows(no_repeat, allowed, {
     "a pair that was there does not come again": [
         (FIVE, [text], 2) for text in ([1, 2, 3, 1], [1, 2, 1, 3, 1], [4, 4])
     ],

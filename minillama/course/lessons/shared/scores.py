@@ -1,8 +1,7 @@
-"""What goes wrong between queries, keys and values, in whatever function they meet.
+"""Mistakes that can be made in several functions; the text files of this folder hold them.
 
-The same mistakes can be made in `attention_weights`, in `attend` and in the whole of Attention. The
-text files of this folder hold them, as edits of a plain version that takes the place of the
-function's own lines.
+Those between queries, keys and values are the same in `attention_weights`, in `attend` and in the
+whole of Attention: they are edits of a plain version that takes the place of the function's lines.
 """
 
 from collections.abc import Iterable
