@@ -28,7 +28,8 @@ import torch, minillama
 from minillama import interp, widgets
 
 model, tokenizer = minillama.load("toytown")
-ids = tokenizer.encode("Lily had a red ball. Tom had a blue kite. Lily played with the red", bos=True)
+text = "Lily had a red ball. Tom had a blue kite. Lily played with the red"
+ids = tokenizer.encode(text, bos=True)
 maps = interp.attention_maps(model, torch.tensor([ids]))[:, 0]
 widgets.attention_explorer(maps, tokenizer.pieces(ids), layer=2, head=1)"""
 
