@@ -20,7 +20,8 @@ all_agree(softmax, lambda scores: scores.double().softmax(-1), {
 
 
 def head(x: Tensor, *matrices: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(*(x.double() @ matrix.double() for matrix in matrices))
+    q, k, v = (x.double() @ matrix.double() for matrix in matrices)
+    return F.scaled_dot_product_attention(q, k, v)
 
 
 one_head = Check("one_head")
