@@ -50,8 +50,7 @@ def attention_weights(
         mask = causal_mask(q.shape[-2], k.shape[-2], q.device)
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     scores = scores.masked_fill(~mask, -math.inf)
-    # In float32, because a sum of many small shares loses too much in bfloat16's 8 bits.
-    return scores.float().softmax(dim=-1).type_as(q)
+    return scores.softmax(dim=-1)
 
 
 def attend(
@@ -60,7 +59,7 @@ def attend(
     v: Float[Tensor, "*batch keys head_dim"],
     mask: Bool[Tensor, "*#batch time keys"] | None = None,
 ) -> Float[Tensor, "*batch time head_dim"]:
-    """Each query's mean of the values, by its weights. No mask means causal."""
+    """Each query's mean of the values, weighted by its attention. No mask means causal."""
     return attention_weights(q, k, mask) @ v
 
 

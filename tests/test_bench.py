@@ -242,6 +242,7 @@ def test_a_lesson_trains_if_its_code_takes_steps(lesson):
     code, prose = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
     assert lessons.trains(lesson(prose("so"), code("loss.backward()\noptimizer.step()")))
     assert lessons.trains(lesson(code("!minillama train --steps 9")))
+    assert lessons.trains(lesson(code("losses = train_briefly(model, documents, steps=9)")))
     assert not lessons.trains(lesson(prose("then `optimizer.step()`"), code("step = 1")))
     assert "04_attention" in [path.stem for path in lessons.training_lessons()]
 

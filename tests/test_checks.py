@@ -89,7 +89,7 @@ def test_a_blank_is_not_written_yet(lesson, name):
     assert (result.passed, result.mistake) == (False, "not-written")
 
 
-@pytest.mark.parametrize("name", "loss_by_hand slope_by_nudging prefix_mask".split())
+@pytest.mark.parametrize("name", "loss_by_hand slope_by_nudging sliding_window_mask".split())
 @pytest.mark.usefixtures("as_readers_run")
 def test_a_tuple_is_said_to_be_one(name):
     result = CHECKS[name].run(lambda *args: (CHECKS[name].reference(*args),))

@@ -57,38 +57,15 @@ train_bytes(text, n_merges)
         ids = encode_bytes(text, merges)
     return merges
 # Lesson 04
-attention_entropy(weights)
-- right: -(weights * torch.where(weights > 0, weights, 1.0).log()).sum(-1)
-prefix_mask(time, prefix)
-- right:
-    mask = torch.ones(time, time).tril().bool()
-    mask[:prefix, :prefix] = True
-    return mask
+softmax(scores)
+- right: torch.exp(scores - scores.logsumexp(-1, keepdim=True))
+- right: scores.softmax(-1)
+one_head(x, w_q, w_k, w_v)
+- right: F.scaled_dot_product_attention(x @ w_q, x @ w_k, x @ w_v)
+- right: torch.softmax((x @ w_q / w_q.shape[1] ** 0.5) @ (x @ w_k).T, 1) @ x @ w_v
 sliding_window_mask(time, keys, window)
     ones = torch.ones(time, keys)
 - right: (ones.tril(keys - time) - ones.tril(keys - time - window)).bool()
-attend_in_chunks(q, k, v, size)
-    ends = [(s, min(s + size, q.shape[2])) for s in range(0, q.shape[2], size)]
-    def chunks(f):
-        return torch.cat([f(q[:, :, s:e], k[:, :, :e], v[:, :, :e], causal_mask(e - s, e))
-                          for s, e in ends], -2)
-- right: chunks(F.scaled_dot_product_attention)
-- right:
-    def by_einsum(q, k, v, mask):
-        scores = torch.einsum("bhtd,bhsd->bhts", q, k) / q.shape[-1] ** 0.5
-        return torch.einsum("bhts,bhsd->bhtd", scores.masked_fill(~mask, -1e9).softmax(-1), v)
-    return chunks(by_einsum)
-- right:
-    def by_products_of_numbers(q, k, v, mask):
-        powers = ((q[..., None, :] * k[:, :, None]).sum(-1) / q.shape[-1] ** 0.5).exp() * mask
-        return powers @ v / powers.sum(-1, keepdim=True)
-    return chunks(by_products_of_numbers)
-- right:
-    out = torch.empty_like(q)
-    for start in range(0, q.shape[2], size):
-        end = start + size  # a slice may end too late
-        out[:, :, start:end] = attend(q[:, :, start:end], k[:, :, :end], v[:, :, :end])
-    return out
 # Lesson 05
 theta_for(longest, head_dim)
 - right: (1 / (2 * math.pi / longest)) ** (1 / (1 - 2 / head_dim))

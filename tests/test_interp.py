@@ -4,9 +4,9 @@ import pytest
 import torch
 from einops import rearrange
 
-from minillama.attention import Attention, repeat_heads
+from minillama.attention import Attention, attend, causal_mask, repeat_heads
 from minillama.config import ModelConfig
-from minillama.interp.attention import attention_maps
+from minillama.interp.attention import attention_maps, attention_replaced, heads_switched_off
 from minillama.model import Llama
 
 
@@ -51,3 +51,59 @@ def test_a_model_of_other_classes_is_looked_into_as_well():
     for block in model.layers:
         block.attention = Theirs(block.attention)
     assert torch.equal(attention_maps(model, tokens), expected)
+
+
+TOKENS = torch.tensor([[1, 5, 9, 2], [1, 7, 7, 3]])
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return Llama(ModelConfig.preset("tiny"))  # with four heads that share two of keys and values
+
+
+def test_attention_can_be_replaced_by_another_and_comes_back(model):
+    before = model(TOKENS)
+    with attention_replaced(by=attend):
+        torch.testing.assert_close(model(TOKENS), before)
+    with attention_replaced(by=lambda q, k, v, mask: torch.zeros_like(q)):
+        changed = model(torch.tensor([[8, 8, 8, 2]]))  # only the last token is the same
+        assert torch.equal(changed[0, -1], model(TOKENS)[0, -1])
+    assert torch.equal(model(TOKENS), before)
+
+
+def test_what_replaces_attention_gets_the_mask_and_a_key_for_each_query_head(model):
+    given = []
+
+    def by(q, k, v, mask):
+        given.append((k.shape, v.shape, mask))
+        return attend(q, k, v, mask)
+
+    mask = causal_mask(4, 4)[None, None]
+    with attention_replaced(by):
+        model(TOKENS)
+        model(TOKENS, mask=mask)
+    heads = (2, 4, 4, 16)
+    assert [(k, v) for k, v, _ in given] == [(heads, heads)] * 4
+    assert given[0][2] is None and torch.equal(given[-1][2], mask)
+
+
+def test_heads_that_are_switched_off_add_nothing(model):
+    before = model(TOKENS)
+    with heads_switched_off(model, [(1, 0), (1, 3)]):
+        silent = model(TOKENS)
+    assert torch.equal(model(TOKENS), before)
+    with torch.no_grad():
+        for head in (0, 3):
+            model.layers[1].attention.wo.weight[:, 16 * head : 16 * (head + 1)] = 0
+    torch.testing.assert_close(silent, model(TOKENS))
+    assert not torch.allclose(silent, before)
+
+
+@pytest.mark.parametrize("head", [(2, 0), (0, 4), (-1, 0)])
+def test_a_head_that_is_not_there_is_told(model, head):
+    with (
+        pytest.raises(ValueError, match=r"layers 0 to 1 and heads 0 to 3"),
+        heads_switched_off(model, [head]),
+    ):
+        model(TOKENS)

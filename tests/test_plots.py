@@ -137,6 +137,12 @@ def test_a_map_of_the_last_queries_over_all_keys():
     assert texts(ax) == ["0", "0.50", "0.50"]
 
 
+def test_one_row_of_a_map_can_be_framed():
+    plain, framed = (plots.attention_map(CAUSAL, list("abc"), framed=row) for row in (None, 2))
+    assert len(framed.patches) == len(plain.patches) + 1
+    assert (framed.patches[-1].get_xy(), framed.patches[-1].get_height()) == ((-0.5, 1.5), 1)
+
+
 @pytest.mark.parametrize(
     ("weights", "tokens", "words"),
     [(CAUSAL, ["a"], "1 queries, but weights for 3"), (CAUSAL * 2, list("abc"), "between 0 and 1")],

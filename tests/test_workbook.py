@@ -45,9 +45,9 @@ NOT_FIRST = (
     "%%build has to be the first line of its cell: move what stands above `%%build {}` below it, "
     "comments too."
 )
-ENTROPY = '''\
-def attention_entropy(weights):
-    """Entropy in nats of each row: (..., time, keys) to (..., time)."""
+SOFTMAX = '''\
+def softmax(scores):
+    """Weights of scores (..., keys), along the last axis, however large the scores are."""
 '''
 
 
@@ -74,12 +74,12 @@ def made_lessons(tmp_path_factory):
         cell("attention", "attention_weights", "attend"),
         "check(attention_weights)\ncheck(attend)\nattend(*torch.ones(3, 4, 8)).shape",
         "## Exercises",
-        (ENTROPY + '    raise NotImplementedError("your code here")', "exercise"),
-        "check(attention_entropy)",
+        (SOFTMAX + '    raise NotImplementedError("your code here")', "exercise"),
+        "check(softmax)",
         "## Solutions",
-        "Entropy, solved.",
-        (ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)", "solution"),
-        "check(attention_entropy)",
+        "Softmax, solved.",
+        (SOFTMAX + "    return scores.softmax(dim=-1)", "solution"),
+        "check(softmax)",
         "## Words",
     )
     write_lesson(
@@ -213,9 +213,9 @@ def test_a_workbook_has_blanks_and_no_answers(folder):
     text = (folder / "04_attention.ipynb").read_text(encoding="utf-8")
     cells = json.loads(text)["cells"]
     everything = "\n".join(cell["source"] for cell in cells)
-    for secret in ["masked_fill", "position <=", "entr(", "Solutions", "solved"]:
+    for secret in ["masked_fill", "position <=", "scores.softmax(", "Solutions", "solved"]:
         assert secret not in everything
-    assert "## Words" in everything and everything.count("check(attention_entropy)") == 1
+    assert "## Words" in everything and everything.count("check(softmax)") == 1
     assert "%load_ext minillama.course.workbook\n" in everything
     assert "from my_minillama.attention import repeat_heads\n" in everything
     assert "from minillama.config import ModelConfig\n" in everything
@@ -617,8 +617,8 @@ def test_check_never_praises_the_reference(reader):
     assert "  It shows where" in reader.run("check(apply_rope)")  # whoever asks again
     # The attempt itself can be checked too, and so can an exercise.
     assert reader.run("check(my_apply_rope)").startswith("apply_rope is not right yet.")
-    reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
-    assert "is right" in reader.run("check(attention_entropy)")
+    reader.run(SOFTMAX + "    return scores.softmax(dim=-1)")
+    assert "is right" in reader.run("check(softmax)")
 
 
 WITH_ROOT = reference("attention", "attention_weights").replace("math.sqrt(", "root(")
@@ -923,14 +923,14 @@ def test_whatever_a_lesson_builds_has_its_box_on_the_map(lesson):
 
 
 def test_progress_names_the_exercises_solved_and_a_restart_forgets_none(reader):
-    assert "· attention_entropy" in reader.run("progress()")
-    reader.run(ENTROPY + "    return weights")
-    reader.run("check(attention_entropy)")
-    assert "· attention_entropy" in reader.run("progress()")
-    reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
-    reader.run("check(attention_entropy)\ncheck(attention_entropy)")
+    assert "· softmax" in reader.run("progress()")
+    reader.run(SOFTMAX + "    return scores")
+    reader.run("check(softmax)")
+    assert "· softmax" in reader.run("progress()")
+    reader.run(SOFTMAX + "    return scores.softmax(dim=-1)")
+    reader.run("check(softmax)\ncheck(softmax)")
     reader.restart()
-    assert "lesson 04  exercises    ✓ attention_entropy\n" in reader.run("progress()")
+    assert "lesson 04  exercises    ✓ softmax" in reader.run("progress()")
 
 
 def test_what_is_known_to_be_right_is_said_in_a_line(reader):
@@ -965,8 +965,8 @@ def test_one_who_leaves_out_the_first_line(reader):
     # Not where it is wrong, nor for an exercise, nor in a build cell.
     reader.run(code.replace("<=", "<"))
     assert "first line" not in reader.run("check(causal_mask)")
-    reader.run(ENTROPY + "    return torch.special.entr(weights).sum(dim=-1)")
-    assert "first line" not in reader.run("check(attention_entropy)")
+    reader.run(SOFTMAX + "    return scores.softmax(dim=-1)")
+    assert "first line" not in reader.run("check(softmax)")
     out = reader.run(f"%%build attention\n{code}\n\n\ncheck(causal_mask)")
     assert "first line" not in out and reader.yours() == {"causal_mask"}
     reader.run(code)
@@ -1158,8 +1158,8 @@ def test_a_package_broken_by_hand_says_so(reader):
 
 def test_an_exercise_left_blank_is_not_written(reader):
     for blank in ('NotImplementedError("your code here")', "NotImplementedError()"):
-        reader.run(f"{ENTROPY}    raise {blank}")
-        assert "is not written yet: fill in the blank." in reader.run("check(attention_entropy)")
+        reader.run(f"{SOFTMAX}    raise {blank}")
+        assert "is not written yet: fill in the blank." in reader.run("check(softmax)")
 
 
 def test_progress_outside_a_workbook_says_how_to_get_one(capsys):

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-TRAINS = re.compile(r"\.step\(\)|\btake_step\(|\btrain\(|minillama[ \"',]+train\b")
+TRAINS = re.compile(r"\.step\(\)|\btake_step\(|\btrain(?:_briefly)?\(|minillama[ \"',]+train\b")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
-"""Attention maps: how much each position takes from each, in every layer and head."""
+"""Attention seen from inside: its maps, and a model with other attention or without some heads."""
 
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import torch
 from einops import rearrange
@@ -42,3 +45,49 @@ def attention_maps(
         for hook in hooks:
             hook.remove()
     return torch.stack(maps)
+
+
+@contextmanager
+def attention_replaced(
+    by: Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor],
+) -> Iterator[None]:
+    """While it lasts, all models of minillama's own classes mix values by `by(q, k, v, mask)`.
+
+    by: what takes the place of `attend`. All of q, k and v are (batch, n_heads, time, head_dim),
+    since each query head gets a copy of the key-value head that it shares; no mask means causal.
+    """
+
+    def replacement(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+        return by(q, repeat_heads(k, q.shape[1]), repeat_heads(v, q.shape[1]), mask)
+
+    with mock.patch("minillama.attention.fused_attend", replacement):
+        yield
+
+
+@contextmanager
+def heads_switched_off(model: Llama, heads: Collection[tuple[int, int]]) -> Iterator[None]:
+    """While it lasts, these heads of a model, each a (layer, head), add nothing to the stream.
+
+    Raises ValueError for a head that the model does not have.
+    """
+    n_layers, n_heads = model.config.n_layers, model.config.n_heads
+    for layer, head in heads:
+        if not (0 <= layer < n_layers and 0 <= head < n_heads):
+            have = f"layers 0 to {n_layers - 1} and heads 0 to {n_heads - 1}"
+            raise ValueError(f"there is no head {head} in layer {layer}: the model has {have}")
+
+    def silence(layer: int, given: tuple[Tensor]) -> tuple[Tensor]:
+        mixed = rearrange(given[0].clone(), "b t (h d) -> b t h d", h=n_heads)
+        mixed[:, :, [head for at, head in heads if at == layer]] = 0
+        return (rearrange(mixed, "b t h d -> b t (h d)"),)
+
+    outs = [m for name, m in model.named_modules() if name.endswith("attention.wo")]
+    hooks = [
+        wo.register_forward_pre_hook(lambda _, given, i=i: silence(i, given))
+        for i, wo in enumerate(outs)
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

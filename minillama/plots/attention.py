@@ -13,7 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from minillama.plots.colors import FAINT, INK, QUIET, SHADES, ink_on
+from minillama.plots.colors import FAINT, INK, QUIET, SHADES, VERMILION, ink_on
 from minillama.plots.text import as_array, drawable, fonts
 
 ANNOTATED = 12  # at most so many rows and columns have room for numbers
@@ -25,6 +25,7 @@ def attention_map(
     keys: Sequence[str] | None = None,
     *,
     mask: Bool[Tensor | np.ndarray, "time keys"] | None = None,
+    framed: int | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -33,6 +34,7 @@ def attention_map(
     keys: None means that they are the queries.
     mask: True where a query may look; other cells are hatched. None takes those that are exactly
     zero and later than their query, if the queries are the last of the keys.
+    framed: the number of a query whose row gets a frame.
 
     Raises ValueError for weights outside 0 to 1, or names that are not as many as the weights.
     """
@@ -50,6 +52,10 @@ def attention_map(
     _name(ax, queries, keys)
     if max(values.shape) <= ANNOTATED:
         _annotate(ax, values, may_look)
+    if framed is not None:
+        frame = Rectangle((-0.5, framed - 0.5), values.shape[1], 1, fill=False, zorder=3)
+        frame.set(edgecolor=VERMILION, linewidth=2, clip_on=False)
+        ax.add_patch(frame)
     ax.set_xlabel(_keys(may_look.all()))
     ax.set_ylabel("queries: the tokens that look")
     ax.set_title(title or "")

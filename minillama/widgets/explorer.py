@@ -101,7 +101,7 @@ class AttentionExplorer(WithStill):
             control.observe(self._draw, "value")
 
     def still(self) -> tuple[Data, Metadata]:
-        """The map of the layer and head chosen, as a picture."""
+        """The map of the layer and head chosen as a picture, the row of the token framed."""
         layer, head, token = self.layer.value, self.head.value, self.token.value
         where = f"layer {layer}, head {head}"
         top = ", ".join(f'"{self._names[key]}"' for key in self._top(token))
@@ -109,7 +109,8 @@ class AttentionExplorer(WithStill):
             f"Attention of {where} over {len(self._tokens)} tokens. "
             f'Token {token}, "{self._names[token]}", looks most at {top}.'
         )
-        return picture(attention_map(self._weights(), self._tokens, title=where), alt)
+        ax = attention_map(self._weights(), self._tokens, framed=token, title=where)
+        return picture(ax, alt)
 
     def _weights(self) -> Float[np.ndarray, "time time"]:
         return self._maps[self.layer.value, self.head.value]

@@ -4,31 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-
-
-class Tables(TorchFunctionMode):
-    """How many numbers the largest tensor has that is made from one of `sources`."""
-
-    def __init__(self, *sources: Tensor) -> None:
-        super().__init__()
-        self.made = list(sources)  # held, so that no other tensor gets the id of one
-        self.ids = {id(tensor) for tensor in sources}
-        self.largest = 0
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        given = list(tensors([*args, *(kwargs or {}).values()]))
-        if any(id(tensor) in self.ids for tensor in given):
-            sizes = [tensor.numel() for tensor in tensors(result)]
-            if func is F.scaled_dot_product_attention:  # it makes its table out of sight
-                sizes.append(given[0].numel() // given[0].shape[-1] * given[1].shape[-2])
-            self.largest = max(self.largest, *sizes, 0)
-            self.made += tensors(result)
-            self.ids |= {id(tensor) for tensor in tensors(result)}
-        return result
 
 
 class Products(TorchFunctionMode):

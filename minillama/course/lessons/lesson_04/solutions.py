@@ -1,19 +1,20 @@
 """Solutions of lesson 04, attention."""
 
+import math
+
 import torch
 
-from minillama.attention import attend, causal_mask
+
+def softmax(scores):
+    """Weights of scores (..., keys), along the last axis, however large the scores are."""
+    powers = (scores - scores.amax(dim=-1, keepdim=True)).exp()
+    return powers / powers.sum(dim=-1, keepdim=True)
 
 
-def attention_entropy(weights):
-    """Entropy in nats of each row: (..., time, keys) to (..., time)."""
-    return torch.special.entr(weights).sum(dim=-1)
-
-
-def prefix_mask(time, prefix):
-    """True where a query may look, (time, time): not later, or both in the prefix."""
-    in_prefix = torch.arange(time) < prefix
-    return causal_mask(time, time) | (in_prefix[:, None] & in_prefix)
+def one_head(x, w_q, w_k, w_v):
+    """Attention without a mask, (time, head_dim), of x (time, dim); matrices (dim, head_dim)."""
+    q, k, v = x @ w_q, x @ w_k, x @ w_v
+    return (q @ k.mT / math.sqrt(q.shape[-1])).softmax(dim=-1) @ v
 
 
 def sliding_window_mask(time, keys, window):
@@ -21,12 +22,3 @@ def sliding_window_mask(time, keys, window):
     position = torch.arange(keys)
     back = position[keys - time :, None] - position  # how far back each key is
     return (back >= 0) & (back < window)
-
-
-def attend_in_chunks(q, k, v, size):
-    """Causal attention of T queries over T keys, `size` queries at a time."""
-    chunks = []
-    for start in range(0, q.shape[-2], size):
-        end = min(start + size, q.shape[-2])
-        chunks.append(attend(q[..., start:end, :], k[..., :end, :], v[..., :end, :]))
-    return torch.cat(chunks, dim=-2)
