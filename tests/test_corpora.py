@@ -16,7 +16,7 @@ from minillama.config import ModelConfig
 from minillama.data import PackedBatches
 from minillama.model import Llama
 from minillama.tokenizer import Tokenizer
-from minillama.training import setup, sources, texts
+from minillama.training import own_text, setup, sources
 from minillama.training.config import TrainConfig, draft
 from minillama.training.corpus import Corpus
 from minillama.training.events import Finished
@@ -373,6 +373,6 @@ def test_documents_are_packed_once_for_all_that_is_measured(tmp_path, monkeypatc
         packed.append(arguments)
         return PackedBatches(*arguments)
 
-    monkeypatch.setattr(sources, "PackedBatches", pack)
+    monkeypatch.setattr(own_text, "PackedBatches", pack)
     setup.decide(asked, Llama(shape), corpus, 0.0, 0.0)
     assert len(packed) == 2  # for a quarter of a batch, and for a batch

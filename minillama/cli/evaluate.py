@@ -100,7 +100,7 @@ def load(name: str) -> tuple["Llama", "Tokenizer"]:
 
     import minillama
     from minillama.system.machine import keep_memory
-    from minillama.training.sources import check_tokenizer
+    from minillama.training.vocabulary import check_tokenizer
 
     model, tokenizer = minillama.load(name, dtype=torch.float32)
     check_tokenizer(tokenizer, f"of {name}")

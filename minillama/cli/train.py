@@ -91,6 +91,8 @@ def show(events: "Generator[Event]", folder: Path) -> int:
                         bar = tqdm(desc=what, total=total, leave=False, disable=None)
                         preparing = what
                     bar.update(done - bar.n)
+                case say.Noted(words):
+                    bar.write(words)
                 case say.Started():
                     bar.close()
                     print(started(event))
