@@ -353,14 +353,6 @@ def test_the_corpus_counts_in_what_a_training_needs(monkeypatch):
         setup.check_memory(shape, plan, corpus_bytes=2**30)
 
 
-def test_a_text_too_large_to_encode_is_refused_before_a_folder_is_made(tmp_path, monkeypatch):
-    plan = file_plan(tmp_path / "text.txt", LINE * 50)
-    monkeypatch.setattr(texts, "memory_bytes", lambda: 1000)
-    with pytest.raises(ValueError, match="give a part of it"):
-        list(train(TrainConfig(corpus=plan.corpus, preset="tiny"), tmp_path / "run"))
-    assert not (tmp_path / "run").exists()
-
-
 def test_documents_are_packed_once_for_all_that_is_measured(tmp_path, monkeypatch):
     asked = TrainConfig(
         corpus=tales_plan(tmp_path / "text.txt").corpus, separator="---", tokenizer="char",
