@@ -81,6 +81,7 @@ class Tokenizer:
         pattern = re.compile(f"[{re.escape(''.join(sorted(left_out)))}]")
 
         model = io.BytesIO()
+        soft_limit: dict[str, Any] = {"hard_vocab_limit": False} if at_most else {}
         try:
             sentencepiece.SentencePieceTrainer.train(
                 # The space at the end saves a newline before it, which would be cut off.
@@ -104,7 +105,7 @@ class Tokenizer:
                 max_sentence_length=2**30,  # in bytes; it would drop longer texts silently
                 num_threads=1,  # written into the file, which must not depend on the machine
                 minloglevel=2,  # nothing but errors, which arrive as exceptions
-                **({"hard_vocab_limit": False} if at_most else {}),  # written into the file too
+                **soft_limit,
             )
         except RuntimeError as error:
             largest = re.search(r"Vocabulary size too high .*<= (\d+)", str(error))

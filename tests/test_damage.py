@@ -54,8 +54,10 @@ FILES = [
 ]
 
 
-# The same in a run whose tokenizer came as a tokenizer.json, of a model with several ids at the end.
-JSON_FILES = [f"data/{name}.json" for name in ("tokenizer", "tokenizer_config", "generation_config")]
+# The same in a run whose tokenizer came as a tokenizer.json, with several ids that end a text.
+JSON_FILES = [
+    f"data/{name}.json" for name in ("tokenizer", "tokenizer_config", "generation_config")
+]
 
 
 @pytest.fixture(scope="module")

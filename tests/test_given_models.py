@@ -1,4 +1,4 @@
-"""Training from what others have made: vocabularies that are padded, tokenizers in tokenizer.json."""
+"""Training from what others have made: padded vocabularies, tokenizers in tokenizer.json."""
 
 import json
 import shutil
@@ -51,7 +51,11 @@ def config(tmp_path):
 
 def assert_same_tokenizer(ours, theirs):
     assert type(ours) is type(theirs) and ours.vocab_size == theirs.vocab_size
-    assert (ours.bos_id, ours.eos_id, ours.eos_ids) == (theirs.bos_id, theirs.eos_id, theirs.eos_ids)
+    assert (ours.bos_id, ours.eos_id, ours.eos_ids) == (
+        theirs.bos_id,
+        theirs.eos_id,
+        theirs.eos_ids,
+    )
     assert ours.encode(TEXT) == theirs.encode(TEXT)
 
 

@@ -215,7 +215,7 @@ def _as_it_was_meant(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if "language" in values:
         return values
     of_model = values.get("init_from") is not None
-    idle = [("preset", PRESET), ("tokenizer", BPE)] if of_model else []
+    idle: list[tuple[str, Any]] = [("preset", PRESET), ("tokenizer", BPE)] if of_model else []
     if values.get("tokenizer", BPE) != BPE:
         idle = [("vocab_size", values.get("vocab_size"))]
     return {name: value for name, value in values.items() if (name, value) not in idle}

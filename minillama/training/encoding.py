@@ -131,7 +131,7 @@ class Encoder:
 
     def _may_end(self, text: str, i: int) -> int | None:
         """How a piece can begin with character i of a text; None where it cannot."""
-        before, here, after = text[i - 1 : i + 2]
+        before, here, after = text[i - 1], text[i], text[i + 1]
         if before.isspace() or before == SPACE:
             return None
         if here == " " and self._adds_space and not (after.isspace() or after == SPACE):
@@ -150,7 +150,7 @@ class Encoder:
         The pattern of every such model (GPT-2, Llama 3, ...) begins a word with the space before
         it, and after the end of a line.
         """
-        before, here, after = text[i - 1 : i + 2]
+        before, here, after = text[i - 1], text[i], text[i + 1]
         is_word = here == " " and before.isalpha() and after.isalpha()
         is_line = before == "\n" and here.isalpha() and not self._adds_space
         if is_word or (is_line and i > 1 and not text[i - 2].isspace()):

@@ -17,7 +17,7 @@ from minillama.training.corpus import VALIDATION_DOCUMENTS, Corpus, Scores
 from minillama.training.encoding import Encoder, in_parts
 from minillama.training.source import Source
 from minillama.training.texts import HeldOut, between, documents_in, is_one_text
-from minillama.training.vocabulary import given_tokenizer, train_on_sample
+from minillama.training.vocabulary import tokenizer_for
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,8 @@ class OwnText(Source):
         def learned() -> Iterator[str]:
             return between(text_chunks(self.path), 0, cut)
 
-        tokenizer, notes = given_tokenizer(plan), ()
-        if tokenizer is None:
-            # In one piece: separate lines would be learned with a space before each.
-            tokenizer, notes = train_on_sample(plan, learned, cut, together=True)
+        # In one piece: separate lines would be learned with a space before each.
+        tokenizer, notes = tokenizer_for(plan, learned, cut, together=True)
         encoder = Encoder(tokenizer)
         training = encoder.text(learned())
         if len(training.tokens) <= plan.seq_len:
@@ -79,9 +77,7 @@ class OwnText(Source):
         def learned() -> Iterator[str]:
             return held_out.others(documents())
 
-        tokenizer, notes = given_tokenizer(plan), ()
-        if tokenizer is None:
-            tokenizer, notes = train_on_sample(plan, learned, held_out.n_characters)
+        tokenizer, notes = tokenizer_for(plan, learned, held_out.n_characters)
         encoder = Encoder(tokenizer)
         training = encoder.documents(learned())
         parts = in_parts(encoder.documents(held_out.texts), plan.seq_len)

@@ -35,8 +35,8 @@ class ToyTown(Source):
         """The validation stories, each with its probability."""
         tokenizer = given_tokenizer(plan, SHIPPED_TOKENIZER)
         if tokenizer is None:
-            stories = self.stories("train", TOKENIZER_STORIES, plan.language)
-            tokenizer, _ = train_tokenizer(plan, (story.text for story in stories))
+            learned = self.stories("train", TOKENIZER_STORIES, plan.language)
+            tokenizer, _ = train_tokenizer(plan, (story.text for story in learned))
         start = time.perf_counter()
         stories = list(self.stories("valid", VALIDATION_DOCUMENTS, plan.language))
         documents = Documents.from_ids(_encoded((story.text for story in stories), tokenizer))

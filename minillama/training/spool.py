@@ -35,17 +35,18 @@ class Spool:
             self._write()
 
     def array(self) -> Integer[np.ndarray, " numbers"]:
-        """All that was added; from a file it is mapped, read-only."""
+        """All that was added, once there is no more; from a file it is mapped, read-only."""
         if self._file is None:
             return np.concatenate([np.empty(0, self.dtype), *self._pieces])
         self._write()
-        return np.memmap(self._file, self.dtype, "r", shape=(self._length,))
+        with self._file:  # which lives on as long as the array
+            return np.memmap(self._file, self.dtype, "r", shape=(self._length,))
 
     def _write(self) -> None:
         with writing(Path(tempfile.gettempdir()) / "token ids"):
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="minillama-")  # noqa: SIM115
             for piece in self._pieces:
-                self._file.write(piece)
+                self._file.write(piece.tobytes())
             self._file.flush()
         self._pieces, self._waiting = [], 0

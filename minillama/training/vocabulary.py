@@ -1,4 +1,4 @@
-"""The tokenizer of a run: a model's, one in a folder, the corpus's own, or one trained on its text."""
+"""The tokenizer of a run: a model's, one in a folder, the corpus's own, or one that is trained."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -49,15 +49,17 @@ def train_tokenizer(plan: Plan, texts: Iterable[str]) -> tuple[Tokenizer, tuple[
     )
 
 
-def train_on_sample(
+def tokenizer_for(
     plan: Plan, read: Callable[[], Iterator[str]], total: int, together: bool = False
 ) -> tuple[Tokenizer, tuple[str, ...]]:
-    """A tokenizer trained on texts, or on stretches from everywhere in them if they are long.
+    """The tokenizer that a plan names, or one trained on texts: if they are long, on a sample.
 
     read: gives the texts, with `total` characters, as often as it is called. together: they are
     pieces of one text. Beside the tokenizer there is what its user should know about it.
     """
-    texts = [*sample(read(), total)]
+    if (given := given_tokenizer(plan)) is not None:
+        return given, ()
+    texts = [*sample(read(), total, SAMPLE)]
     texts = ["".join(texts)] if together else texts
     notes: tuple[str, ...] = ()
     if total > SAMPLE:
@@ -70,7 +72,7 @@ def train_on_sample(
     return tokenizer, notes + more
 
 
-def sample(texts: Iterable[str], total: int, most: int = SAMPLE) -> Iterator[str]:
+def sample(texts: Iterable[str], total: int, most: int) -> Iterator[str]:
     """Of texts with `total` characters all, or stretches from everywhere with about `most`."""
     seen = taken = 0
     for text in texts:
