@@ -1,5 +1,6 @@
 """Long texts are encoded in pieces, id for id as in one."""
 
+import errno
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from minillama import toytown
 from minillama.data import Documents, documents_from_texts
 from minillama.system.assets import asset_path
+from minillama.system.files import WriteError
 from minillama.tokenizer import Tokenizer
 from minillama.training import encoding, spool
 from minillama.training.encoding import Encoder, in_parts
@@ -122,6 +124,16 @@ def test_many_tokens_are_in_a_file_and_the_same(monkeypatch, room):
     np.testing.assert_array_equal(found.tokens, expected.tokens)
     np.testing.assert_array_equal(found.offsets, expected.offsets)
     assert found.tokens.dtype == expected.tokens.dtype == np.uint16
+
+
+def test_a_full_disk_is_told_in_a_sentence(monkeypatch):
+    def refuse(**options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spool, "IN_MEMORY", 0)
+    monkeypatch.setattr(spool.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(WriteError, match=r"cannot write token ids in .*: No space left on device"):
+        Encoder(TOKENIZERS["bpe"]).documents(STORIES)
 
 
 def test_parts_predict_every_token_once():

@@ -113,17 +113,22 @@ class HeldOut:
         for document in documents:
             lengths.append(len(document))
             digests += _digest(document)
-        digest = [bytes(digests[i : i + DIGEST]) for i in range(0, len(digests), DIGEST)]
+
+        def digest(i: int) -> bytes:
+            return bytes(digests[i * DIGEST : (i + 1) * DIGEST])
+
         room = sum(lengths) // 10
         chosen: dict[bytes, int] = {}  # the place of each, in an order of chance
-        for i in np.random.default_rng(0).permutation(len(lengths)):
-            if len(chosen) < most and lengths[i] <= room and digest[i] not in chosen:
+        for i in map(int, np.random.default_rng(0).permutation(len(lengths))):
+            if len(chosen) < most and lengths[i] <= room and digest(i) not in chosen:
                 room -= lengths[i]
-                chosen[digest[i]] = len(chosen)
-        self._chosen = chosen or {digest[min(range(len(lengths)), key=lengths.__getitem__)]: 0}
+                chosen[digest(i)] = len(chosen)
+        self._chosen = chosen or {digest(min(range(len(lengths)), key=lengths.__getitem__)): 0}
         self._texts = [""] * len(self._chosen)
-        learned = [n for n, name in zip(lengths, digest, strict=True) if name not in self._chosen]
-        self.n_learned, self.n_characters = len(learned), sum(learned)  # of those to learn from
+        self.n_learned = self.n_characters = 0  # of those to learn from
+        for i, length in enumerate(lengths):
+            if digest(i) not in self._chosen:
+                self.n_learned, self.n_characters = self.n_learned + 1, self.n_characters + length
 
     def others(self, documents: Iterable[str]) -> Iterator[str]:
         """Yield those of the same documents that are learned from, in order."""
