@@ -52,7 +52,7 @@ TOKENIZER = Tokenizer.train(["a cat sat on a mat, 小安 hat"] * 20, vocab_size=
 @settings(max_examples=300)
 @given(damage=damages(), text=st.text(max_size=20))
 def test_a_damaged_tokenizer_is_refused_or_works(damage, text):
-    content = damage(TOKENIZER._model)
+    content = damage(TOKENIZER.serialized)
     if content is None:
         return
     try:
