@@ -39,7 +39,7 @@ class Tokenizer:
 
     def __init__(self, model: bytes) -> None:
         """Takes what a tokenizer.model holds; raises ValueError if it is damaged."""
-        self._model = model
+        self.serialized = model
         self._processor: Any = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
@@ -51,11 +51,14 @@ class Tokenizer:
         self.eos_ids = {self.eos_id} - {-1}  # all ids that end a text: a chat model has several
 
     @classmethod
-    def train(cls, texts: Iterable[str], vocab_size: int = 2048, kind: str = "bpe") -> "Tokenizer":
+    def train(
+        cls, texts: Iterable[str], vocab_size: int = 2048, kind: str = "bpe", at_most: bool = False
+    ) -> "Tokenizer":
         """Learn a vocabulary; the same texts in the same order always give the same one.
 
-        "bpe" merges frequent neighbours until there are `vocab_size` pieces. Single characters
-        get three quarters of the room at most; where a text has more, the rarest stay bytes.
+        "bpe" merges frequent neighbours until there are `vocab_size` pieces, or `at_most` as many
+        as the texts support. Single characters get three quarters of the room at most; where a text
+        has more, the rarest stay bytes.
         "char" makes a piece of every character, whatever their number; vocab_size is not used.
         (Only zero and U+2585, which the trainer cannot take, are always left to their bytes.)
 
@@ -78,6 +81,7 @@ class Tokenizer:
         pattern = re.compile(f"[{re.escape(''.join(sorted(left_out)))}]")
 
         model = io.BytesIO()
+        soft_limit: dict[str, Any] = {"hard_vocab_limit": False} if at_most else {}
         try:
             sentencepiece.SentencePieceTrainer.train(
                 # The space at the end saves a newline before it, which would be cut off.
@@ -101,6 +105,7 @@ class Tokenizer:
                 max_sentence_length=2**30,  # in bytes; it would drop longer texts silently
                 num_threads=1,  # written into the file, which must not depend on the machine
                 minloglevel=2,  # nothing but errors, which arrive as exceptions
+                **soft_limit,
             )
         except RuntimeError as error:
             largest = re.search(r"Vocabulary size too high .*<= (\d+)", str(error))
@@ -128,12 +133,7 @@ class Tokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write a file, or a tokenizer.model into a folder that exists."""
-        _file(path).write_bytes(self._model)
-
-    @property
-    def serialized(self) -> bytes:
-        """What a tokenizer.model of it holds."""
-        return self._model
+        _file(path).write_bytes(self.serialized)
 
     @property
     def vocab_size(self) -> int:

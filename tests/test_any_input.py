@@ -14,7 +14,7 @@ from minillama.toytown import judge, parse, prefix_log_prob, story
 from minillama.toytown.reader import LONGEST_SENTENCE, fitting, patterns
 from minillama.toytown.slots import LANGUAGES, template
 from minillama.training.config import Plan, TrainConfig
-from minillama.training.texts import hold_out, read_documents
+from minillama.training.texts import HeldOut, read_documents
 
 # Configs
 
@@ -52,7 +52,7 @@ TOKENIZER = Tokenizer.train(["a cat sat on a mat, 小安 hat"] * 20, vocab_size=
 @settings(max_examples=300)
 @given(damage=damages(), text=st.text(max_size=20))
 def test_a_damaged_tokenizer_is_refused_or_works(damage, text):
-    content = damage(TOKENIZER._model)
+    content = damage(TOKENIZER.serialized)
     if content is None:
         return
     try:
@@ -122,9 +122,10 @@ def test_a_file_of_anything_is_documents_or_told(
         assert_a_sentence(error)
     else:
         assert documents and all(text.strip() == text != "" for text in documents)
-        learned, held_out = hold_out(documents, 2)
-        assert set(learned) | set(held_out) == set(documents)
-        assert 1 <= len(held_out) <= 2
+        held_out = HeldOut(documents, 2)
+        learned = [*held_out.others(documents)]
+        assert set(learned) | set(held_out.texts) == set(documents)
+        assert 1 <= len(held_out.texts) <= 2
 
 
 # ToyTown

@@ -317,6 +317,15 @@ def test_resuming_with_other_options_points_to_a_new_run(capsys, tmp_path, text_
         TrainConfig(**given_options(args, TrainConfig))
 
 
+def test_the_new_run_reads_its_text_as_the_old_one_did(capsys, tmp_path):
+    folder, path = tmp_path / "run", tmp_path / "text.txt"
+    path.write_text("\n\n".join(f"Mia has {n} kites." for n in range(99)), encoding="utf-8")
+    run(capsys, f"train {QUICK} --steps 1 --separator blank --corpus", path, "--out", folder)
+    said = refused(capsys, "train --steps 9 --resume", folder)
+    options = ("--corpus", path, "--separator", "blank", "--steps", "9")
+    assert said.endswith(command("train", "--init-from", folder, *options))
+
+
 def test_a_folder_in_use_is_not_trained_into(capsys, tmp_path, text_file):
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     line = f"train {QUICK} --steps 1 --corpus"
@@ -531,6 +540,22 @@ def test_eval_on_toytown(capsys, model):
     assert float(numbers["nats per story, the floor"]) == pytest.approx(floor, abs=0.01)
     assert numbers["of its sentences are ones that ToyTown can write"] == "0.0%"
     assert numbers["of its stories consist only of such sentences"] == "0.0%"
+
+
+def test_eval_on_toytown_in_the_language_of_the_training(capsys, tmp_path, model):
+    folder = shutil.copytree(model, tmp_path / "run")
+    text = json.dumps({"asked": {}, "plan": {"language": "zh"}, "model": {}})
+    (folder / "run.json").write_text(text, encoding="utf-8")
+    for words, language in [([], "zh"), (["--language", "en"], "en")]:
+        out = run(capsys, "eval --stories 3 --samples 0 --model", folder, *words)
+        floor = fmean(-toytown.story(i, language, "test").log_prob for i in range(3))
+        assert f"  {floor:.2f} nats per story, the floor\n" in out
+    said = refused(capsys, "eval --language en --model", folder, folder / "run.json")
+    assert "--language is for ToyTown's stories" in said
+    (folder / "run.json").write_text("damaged", encoding="utf-8")
+    out = run(capsys, "eval --stories 2 --samples 0 --model", folder)
+    floor = fmean(log(2) - toytown.story(i, "en zh".split()[i], "test").log_prob for i in range(2))
+    assert f"  {floor:.2f} nats per story, the floor\n" in out
 
 
 def test_eval_on_a_file(capsys, model, text_file):

@@ -13,6 +13,7 @@ import pytest
 from damaging import assert_a_sentence, damages
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_given_models import given_model
 
 import minillama
 from minillama import runs
@@ -53,11 +54,32 @@ FILES = [
 ]
 
 
+# The same in a run whose tokenizer came as a tokenizer.json, with several ids that end a text.
+JSON_FILES = [
+    f"data/{name}.json" for name in ("tokenizer", "tokenizer_config", "generation_config")
+]
+
+
+@pytest.fixture(scope="module")
+def begun_with_json(tmp_path_factory, short_config):
+    """A run like the other one, on from a model that has no tokenizer.model."""
+    folder = tmp_path_factory.mktemp("begun")
+    source = given_model(folder / "given", "bytes in json")
+    path = folder / "text.txt"
+    path.write_text("abcdef " * 99, encoding="utf-8")
+    changes = {"corpus": str(path), "init_from": str(source), "tokenizer": None, "preset": None}
+    running = train(replace(short_config, keep=0, **changes), folder / "run")
+    while not (isinstance(event := next(running), Step) and event.step == 3):
+        pass
+    running.close()
+    return folder / "run"
+
+
 @settings(max_examples=100)
-@given(name=st.sampled_from(FILES), damage=damages())
-def test_a_damaged_run_is_told_or_goes_on(begun, tmp_path_factory, name, damage):
+@given(name=st.sampled_from(FILES + JSON_FILES), damage=damages())
+def test_a_damaged_run_is_told_or_goes_on(begun, begun_with_json, tmp_path_factory, name, damage):
     folder = tmp_path_factory.mktemp("damaged") / "run"
-    shutil.copytree(begun, folder)
+    shutil.copytree(begun_with_json if name in JSON_FILES else begun, folder)
     content = damage((folder / name).read_bytes())
     if content is None:
         (folder / name).unlink()

@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import re
 
 import pytest
 
+from minillama.system import files
 from minillama.training import texts
-from minillama.training.texts import check_room, hold_out, is_one_text, read_documents
+from minillama.training.texts import HeldOut, between, check_room, is_one_text, read_documents
 
 
 def written(path, content):
@@ -106,6 +108,15 @@ def test_a_folder_without_text_is_told(tmp_path):
         read_documents(tmp_path, None, None)
 
 
+def hold_out(documents, most):
+    """Those to learn from, and those held out, as two passes over the documents tell them."""
+    held_out = HeldOut(iter(documents), most)
+    learned = [*held_out.others(iter(documents))]
+    assert held_out.n_learned == len(learned)
+    assert held_out.n_characters == sum(map(len, learned))
+    return learned, held_out.texts
+
+
 def test_a_tenth_at_most_is_held_out_and_no_text_is_on_both_sides():
     documents = [f"{i} " * (1 + 50 * (i % 7 == 0)) for i in range(100)] * 2
     learned, held_out = hold_out(documents, 512)
@@ -123,6 +134,41 @@ def test_of_few_documents_the_shortest_is_held_out():
         ["long enough", "long as well"],
         ["short"],
     )
+
+
+@pytest.mark.parametrize("together", [1, 2, 3, 1000])
+def test_text_in_pieces_is_the_same_text(tmp_path, monkeypatch, together):
+    """Wherever a piece ends: in a character, between \\r and \\n, in a separator."""
+    monkeypatch.setattr(files, "TOGETHER", together)
+    content = "\ufeffMia\r ran.\r\n\r\n小安 \n \n\nslept<|><|><|>\U0001f600\r"
+    for number, data in enumerate([content.encode(), gzip.compress(content.encode())]):
+        path = written(tmp_path / str(number), data)
+        whole = content.removeprefix("\ufeff").replace("\r\n", "\n")
+        assert files.read_text(path) == "".join(files.text_chunks(path)) == whole
+        for separator, pattern in [("blank", r"\n\s*\n"), ("<|><|>", r"<\|><\|>"), ("安", "安")]:
+            parts = [part.strip() for part in re.split(pattern, whole)]
+            assert read_documents(path, separator, None) == [part for part in parts if part]
+        for start, end in [(0, 5), (5, 12), (12, 1000), (3, 3)]:
+            assert "".join(between(files.text_chunks(path), start, end)) == whole[start:end]
+        documents = lines({"text": whole}, {"text": "two"})
+        assert read_documents(written(tmp_path / "a.jsonl", documents), None, None)[1] == "two"
+
+
+@pytest.mark.parametrize("together", [1, 7, 1000])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"Mia ran." + b"\xe5\xb0" * 2, "not UTF-8 text, as its byte 8 shows"),
+        (b"Mia ran.\xe5\xb0", "not UTF-8 text, as its byte 8 shows"),
+        (b"Mia ran.\0", "zero bytes"),
+        (b"\xef\xbb\xbf \n ", "is empty"),
+        (gzip.compress(b"Mia ran." * 99)[:-9], "ends too soon"),
+    ],
+)
+def test_text_in_pieces_is_refused_like_whole_text(tmp_path, monkeypatch, together, content, says):
+    monkeypatch.setattr(files, "TOGETHER", together)
+    with pytest.raises(ValueError, match=says):
+        files.read_text(written(tmp_path / "a.txt", content))
 
 
 def test_text_that_memory_cannot_hold_is_told_before_it_is_read(tmp_path, monkeypatch):

@@ -142,13 +142,13 @@ def test_other_bad_input_to_training():
 def test_training_is_the_same_in_every_process_and_needs_no_torch():
     program = (
         "import sys; from minillama.tokenizer import Tokenizer; "
-        f"model = Tokenizer.train({TEXTS!r}, vocab_size=400)._model; "
+        f"model = Tokenizer.train({TEXTS!r}, vocab_size=400).serialized; "
         "assert 'torch' not in sys.modules; print(model.hex())"
     )
     for hash_seed, threads in [("1", "1"), ("2", "3")]:
         environment = os.environ | {"PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": threads}
         output = subprocess.check_output([sys.executable, "-c", program], env=environment)
-        assert bytes.fromhex(output.decode()) == Tokenizer.train(iter(TEXTS), 400)._model
+        assert bytes.fromhex(output.decode()) == Tokenizer.train(iter(TEXTS), 400).serialized
 
 
 def test_training_and_failing_are_silent(capfd, tmp_path):

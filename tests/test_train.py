@@ -250,7 +250,7 @@ def test_a_run_can_go_on_from_a_model(finished, text_file, tmp_path):
     """From its very weights, with its shape and tokenizer, whatever the preset."""
     folder, _ = finished
     old = load_model(folder)
-    config = asked(text_file, init_from=str(folder), tokenizer="bpe", preset="small", lr=1e-9)
+    config = asked(text_file, init_from=str(folder), tokenizer=None, preset=None, lr=1e-9)
     source = shutil.copytree(folder, tmp_path / "source")
     events = train(replace(config, init_from=str(source), steps=3), tmp_path / "run")
     step = next(event for event in events if isinstance(event, Step))
@@ -270,7 +270,7 @@ def test_a_model_with_another_models_tokenizer_is_refused(finished, text_file, t
     mixed = shutil.copytree(folder, tmp_path / "mixed")
     shutil.copy(asset_path("tokenizers/toytown/tokenizer.model"), mixed / "tokenizer.model")
     with pytest.raises(ValueError, match="tokenizer 2048: they do not belong together"):
-        config = asked(text_file, init_from=str(mixed), tokenizer="bpe")
+        config = asked(text_file, init_from=str(mixed), tokenizer=None)
         list(train(config, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
@@ -415,10 +415,16 @@ def test_a_run_that_ends_in_no_number_has_not_finished(text_file, tmp_path, monk
         ({"floor_ratio": 2.0}, "floor_ratio must be from 0 to 1"),
         ({"dtype": "float8"}, "dtype must be float32 or bfloat16, not float8"),
         ({"seq_len": 50_000}, "too short"),
-        ({"tokenizer": "bpe"}, "vocab_size 2048 is too large"),
+        ({"tokenizer": "bpe", "vocab_size": 2048}, "vocab_size 2048 is too large"),
         ({"tokenizer": "nowhere"}, "no tokenizer at nowhere"),
-        ({"tokenizer": "bpe", "init_from": "nowhere"}, "there is no model 'nowhere'"),
+        ({"tokenizer": None, "init_from": "nowhere"}, "there is no model 'nowhere'"),
         ({"init_from": "toytown"}, "toytown has a tokenizer of its own: leave out tokenizer"),
+        ({"tokenizer": "bpe", "init_from": "toytown"}, "tokenizer of its own: leave out tokenizer"),
+        ({"tokenizer": None, "init_from": "toytown"}, "keeps its shape, .* not .* preset tiny"),
+        ({"vocab_size": 300}, "vocab_size is for a bpe tokenizer .* leave out tokenizer char"),
+        ({"tokenizer": "folder", "vocab_size": 300}, "vocab_size is for .* tokenizer folder"),
+        ({"language": "en"}, "language chooses among toytown's stories: leave it out"),
+        ({"language": "de", "corpus": "toytown"}, "language must be en, zh, both, not de"),
         ({"batch_size": 10**12}, "batch_size must be at most 1,048,576"),
         ({"keep": 10**12}, "keep must be at most 64"),
         ({"threads": 10**9}, "threads must be at most 1,024"),

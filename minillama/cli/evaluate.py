@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from minillama.cli.options import add_options
-from minillama.training.config import TrainConfig
+from minillama.cli.shared import language_learned
+from minillama.training.config import BOTH, LANGUAGES, TrainConfig, language_of
 
 if TYPE_CHECKING:
     from minillama.data import Documents
@@ -20,6 +21,7 @@ ROWS = 50  # samples that are written side by side
 TOGETHER = 32  # documents that are scored side by side, as in a training's validation
 MEASURED = 100_000  # tokens; fewer are scored sooner than it takes to choose the threads
 READING = ("separator", "field")  # the options of a training that say how FILE is read
+LANGUAGE = "language of the stories, both: in turn (default: that of the model's training)"
 NATS = "the model's surprise: -ln of the probability that it gave to what came"
 
 
@@ -47,6 +49,7 @@ def add(subparsers: Any) -> None:
         help="folder of a model or a run, or the name of one that ships (default: %(default)s)",
     )
     add_options(parser, TrainConfig, *READING)
+    option("--language", choices=LANGUAGES, help=LANGUAGE)
     choices: list[tuple[str, Any, str, str]] = [
         ("--stories", 500, "N", "how many new stories to predict"),
         ("--split", "test", "SPLIT", "where they come from: valid, test or compositional"),
@@ -68,6 +71,8 @@ def run(args: argparse.Namespace) -> None:
     if args.stories < 2 or args.samples < 0 or args.seed < 0:
         raise ValueError("--stories must be at least 2, --samples and --seed at least 0")
     reading = {name: getattr(args, name) for name in READING if hasattr(args, name)}
+    if args.file and args.language:
+        raise ValueError("--language is for ToyTown's stories: leave it out, or leave out FILE")
     if reading and not args.file:
         raise ValueError("--separator and --field are for a FILE of your own: name one")
     with tqdm(total=1, desc="loading the model", leave=False, disable=None):
@@ -76,7 +81,8 @@ def run(args: argparse.Namespace) -> None:
     if args.file:
         print(on_text(model, tokenizer, args.file, texts, whole))
         return
-    print(on_toytown(model, tokenizer, args.stories, args.split, args.seed))
+    language = args.language or language_learned(args.model)
+    print(on_toytown(model, tokenizer, args.stories, args.split, args.seed, language))
     if args.samples:
         print(of_samples(model, tokenizer, args.samples, args.temperature, args.seed))
 
@@ -100,7 +106,7 @@ def load(name: str) -> tuple["Llama", "Tokenizer"]:
 
     import minillama
     from minillama.system.machine import keep_memory
-    from minillama.training.sources import check_tokenizer
+    from minillama.training.vocabulary import check_tokenizer
 
     model, tokenizer = minillama.load(name, dtype=torch.float32)
     check_tokenizer(tokenizer, f"of {name}")
@@ -170,13 +176,15 @@ def losses(model: "Llama", documents: "Documents") -> list[float]:
     return nats
 
 
-def on_toytown(model: "Llama", tokenizer: "Tokenizer", n: int, split: str, seed: int) -> str:
-    """The loss on new stories, in turn English and Chinese, against their exact probability."""
+def on_toytown(
+    model: "Llama", tokenizer: "Tokenizer", n: int, split: str, seed: int, language: str
+) -> str:
+    """The loss on new stories, in one language or in turn, against their exact probability."""
     from minillama import toytown
     from minillama.data import documents_from_texts
 
-    numbers = tqdm(range(seed, seed + n), desc="telling stories", leave=False, disable=None)
-    stories = [toytown.story(i, ("en", "zh")[i % 2], split) for i in numbers]
+    seeds = tqdm(range(seed, seed + n), desc="telling stories", leave=False, disable=None)
+    stories = [toytown.story(i, language_of(i, language), split) for i in seeds]
     documents = documents_from_texts((story.text for story in stories), tokenizer)
     longest, length = int(documents.lengths.max()) - 1, model.config.max_seq_len
     if longest > length:
@@ -185,7 +193,7 @@ def on_toytown(model: "Llama", tokenizer: "Tokenizer", n: int, split: str, seed:
             f"context is {length}: give a FILE with text of the kind that it was trained on"
         )
     nats = losses(model, documents)
-    floor = [log(2) - story.log_prob for story in stories]  # ln 2: which of the two languages
+    floor = [log(2) * (language == BOTH) - story.log_prob for story in stories]  # ln 2: which one
     excess = [loss - least for loss, least in zip(nats, floor, strict=True)]
     return (
         f"{n:,} {split} stories, in nats ({NATS}); no model can get below the floor on average\n"

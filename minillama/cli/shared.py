@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from minillama.runs.folder import read_run
+from minillama.training.config import BOTH, LANGUAGES
+
 
 def command(
     *words: str | Path, program: tuple[str, ...] = ("minillama",), module: str = "minillama"
@@ -30,3 +33,15 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def language_learned(name: str) -> str:
+    """The language of the stories that a model was trained on, if its folder is that of a run."""
+    from minillama.weights import find_model
+
+    folder = find_model(name)
+    try:
+        language = read_run(folder).get("plan", {}).get("language")
+    except (FileNotFoundError, ValueError):  # no run, or one whose file is damaged
+        return BOTH
+    return language if language in LANGUAGES else BOTH

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from minillama.training.events import Event, Finished, Paused, Started, Step, Validated
 
 KEPT = {"init_from", "preset", "tokenizer", "vocab_size"}  # by a run that begins with a model
+READING = ("corpus", "separator", "field", "language")  # what says which text it learns from
 BAR = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt}{postfix}"
 
 
@@ -68,9 +69,10 @@ def new_run_from(folder: Path, options: dict[str, Any]) -> str:
     from minillama.runs.folder import RUN, read_run
 
     asked = read_run(folder)["asked"] if (folder / RUN).is_file() else {}
-    corpus = asked.get("corpus", TOYTOWN)
-    own = {} if corpus == TOYTOWN else {"corpus": corpus}
-    given = own | {name: value for name, value in options.items() if name not in KEPT}
+    reading = {name: asked[name] for name in READING if asked.get(name) is not None}
+    if reading.get("corpus") == TOYTOWN:
+        del reading["corpus"]
+    given = reading | {name: value for name, value in options.items() if name not in KEPT}
     words = [word for name, value in given.items() for word in (flag(name), str(value))]
     return command("train", "--init-from", folder, *words)
 
@@ -91,6 +93,8 @@ def show(events: "Generator[Event]", folder: Path) -> int:
                         bar = tqdm(desc=what, total=total, leave=False, disable=None)
                         preparing = what
                     bar.update(done - bar.n)
+                case say.Noted(words):
+                    bar.write(words)
                 case say.Started():
                     bar.close()
                     print(started(event))

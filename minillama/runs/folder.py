@@ -4,7 +4,8 @@ A run that is given no folder gets one named after its corpus: runs/toytown, the
 and so on (`free_folder`). In it there are
 
 run.json               what was asked for, what was decided (threads, dtype, steps, ...)
-tokenizer.model        the run's tokenizer
+tokenizer.model        the run's tokenizer; tokenizer.json and tokenizer_config.json instead, and
+                       generation_config.json, where the model or tokenizer it began with has those
 data/                  the corpus as token ids, encoded once (minillama.training.corpus)
 log.csv                the losses: one row per training step (minillama.runs.logs)
 validation.csv         one row per validation

@@ -20,6 +20,7 @@ from typing import Any
 PARTIAL = ".partial"  # the ending of what is still being written
 MAX_JSON_BYTES = 2**24
 GZIP = b"\x1f\x8b"  # how its files begin
+TOGETHER = 2**20  # bytes of a text file that are read at a time
 
 
 class WriteError(OSError):
@@ -93,36 +94,64 @@ def read_text(path: str | Path) -> str:
     Raises FileNotFoundError or IsADirectoryError where there is no file, and ValueError for one
     that is empty, binary, damaged or not UTF-8.
     """
+    return "".join(text_chunks(path))
+
+
+def text_chunks(path: str | Path) -> Iterator[str]:
+    """What `read_text` reads, a piece at a time: no more than that is held in memory."""
     path = Path(path)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_empty, held = True, ""  # held: a \r, which a \n may follow
+    done = characters = 0  # of what came before
+    for content in _contents(path):
+        if done == 0 and (wide := _wide_encoding(content)):
+            raise ValueError(
+                f"{path} is {wide} text, not UTF-8: save it as UTF-8 in an editor, or convert it "
+                f"with iconv -f {wide} -t UTF-8"
+            )
+        if b"\0" in content:
+            raise ValueError(f"{path} is not a text file: there are zero bytes in it")
+        waiting = len(decoder.getstate()[0])  # bytes of a character that is not whole yet
+        try:
+            text = held + decoder.decode(content, final=not content)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path} is not UTF-8 text, as its byte {done - waiting + error.start} shows: save "
+                "it as UTF-8"
+            ) from None
+        done, first, characters = done + len(content), characters == 0, characters + len(text)
+        if first:
+            text = text.removeprefix("\ufeff")
+        held = "\r" if content and text.endswith("\r") else ""
+        text = text.removesuffix(held).replace("\r\n", "\n")
+        is_empty = is_empty and not text.strip()
+        if text:
+            yield text
+    if is_empty:
+        raise ValueError(f"{path} is empty: there is no text in it")
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, unpacked if they are compressed, in pieces; the last one is empty."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, not a text file")
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
-    content = path.read_bytes()
-    if content.startswith(GZIP):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):
-            raise ValueError(
-                f"{path} is damaged: it begins like a gzip file and ends too soon or "
-                "holds something else; fetch or compress it again"
-            ) from None
-    if wide := _wide_encoding(content):
-        raise ValueError(
-            f"{path} is {wide} text, not UTF-8: save it as UTF-8 in an editor, or convert it with "
-            f"iconv -f {wide} -t UTF-8"
-        )
-    if b"\0" in content:
-        raise ValueError(f"{path} is not a text file: there are zero bytes in it")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text, as its byte {error.start} shows: save it as UTF-8"
-        ) from None
-    if not text.strip():
-        raise ValueError(f"{path} is empty: there is no text in it")
-    return text.replace("\r\n", "\n")
+    with path.open("rb") as file:
+        packed = file.peek(2).startswith(GZIP)
+        source: Any = gzip.GzipFile(fileobj=file) if packed else file
+        content = b"?"
+        while content:
+            try:
+                content = source.read(TOGETHER)
+            except (OSError, EOFError, zlib.error):
+                if not packed:
+                    raise
+                raise ValueError(
+                    f"{path} is damaged: it begins like a gzip file and ends too soon or "
+                    "holds something else; fetch or compress it again"
+                ) from None
+            yield content
 
 
 def _wide_encoding(content: bytes) -> str | None:

@@ -21,7 +21,10 @@ from minillama.tokenizer import Tokenizer
 from minillama.training.config import Plan
 from minillama.training.optimizer_file import load_optimizers, save_optimizers
 from minillama.training.step import Training, check_weights, new_training
-from minillama.weights import load_model, save_model
+from minillama.weights import load, load_model, save_model
+from minillama.weights.tokenizers import save_tokenizer
+
+OF_TRAINING = {"optimizer.safetensors", "state.json"}  # in a checkpoint, beside the model
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def save(folder: Path, training: Training, tokenizer: Tokenizer) -> Path:
 
     def write(path: Path) -> None:
         save_model(training.model, path)
-        tokenizer.save(path)
+        save_tokenizer(tokenizer, path)
         save_optimizers(training.optimizers, training.model, path / "optimizer.safetensors")
         state = State(training.step, training.tokens, training.seconds)
         write_json(path / "state.json", asdict(state))
@@ -66,7 +69,7 @@ def restore(folder: Path, plan: Plan, shape: ModelConfig) -> Training:
     training = new_training(new_model(shape, plan.seed), plan)
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None and plan.init_from is not None:
-        training.model.load_state_dict(load_model(plan.init_from).state_dict())
+        training.model.load_state_dict(load(plan.init_from)[0].state_dict())
     if checkpoint is not None:
         stored = load_model(checkpoint)
         if stored.config != shape:
@@ -102,14 +105,15 @@ def keep(folder: Path, training: Training, tokenizer: Tokenizer) -> None:
 
         def write(path: Path) -> None:
             save_model(copy.deepcopy(training.model).to(torch.bfloat16), path)
-            tokenizer.save(path)
+            save_tokenizer(tokenizer, path)
 
         write_atomically(path, write)
 
 
 def publish(folder: Path, checkpoint: Path) -> None:
     """Make the run folder itself a model folder, with what the checkpoint holds."""
-    for name in ("tokenizer.model", "model.safetensors", "config.json"):
+    names = {path.name for path in checkpoint.iterdir() if path.is_file()} - OF_TRAINING
+    for name in sorted(names, key=lambda name: (name == "config.json", name)):  # that one last
         write_atomically(folder / name, partial(shutil.copyfile, checkpoint / name))
 
 

@@ -18,6 +18,8 @@ BLANK = "blank"  # the separator that means blank lines
 FIELD = "text"  # of a line of JSON, if no other is named
 OPTIMIZERS = ("muon", "adamw")
 DTYPES = ("float32", "bfloat16")
+LANGUAGES = ("en", "zh", "both")  # of ToyTown's stories; both means in turn
+PRESET, BPE, BOTH = "small", "bpe", "both"  # where nothing else is asked for
 DEFAULT_MINUTES = 5.0
 VOCAB_SIZE = 2048
 
@@ -75,7 +77,12 @@ class TrainConfig:
     field: str | None = option(
         None, "NAME", "field with the text in JSON Lines, one document a line", chosen=FIELD
     )
-    preset: str = option("small", "NAME", f"size of the model: {', '.join(RECIPES)}")
+    language: str | None = option(
+        None, "L", f"language of {TOYTOWN}'s stories: en, zh or both in turn", chosen=BOTH
+    )
+    preset: str | None = option(
+        None, "NAME", f"size of the model: {', '.join(RECIPES)}", chosen=PRESET
+    )
     init_from: str | None = option(
         None,
         "MODEL",
@@ -83,7 +90,9 @@ class TrainConfig:
         "instead of random weights; its size and tokenizer are kept",
         chosen="none",
     )
-    tokenizer: str = option("bpe", "KIND", "bpe, char, or the folder of an existing tokenizer")
+    tokenizer: str | None = option(
+        None, "KIND", "bpe, char, or the folder of an existing tokenizer", chosen=BPE
+    )
     minutes: float | None = option(
         None, "M", "how long to train, in minutes", chosen=f"{DEFAULT_MINUTES:g}"
     )
@@ -92,7 +101,10 @@ class TrainConfig:
     )
     seed: int = _experiment(0, "S", "seed of the initial weights and of the order of the data")
     vocab_size: int | None = _experiment(
-        None, "N", "vocabulary size, where a bpe tokenizer is trained", chosen=f"{VOCAB_SIZE}"
+        None,
+        "N",
+        "vocabulary size, where a bpe tokenizer is trained",
+        chosen=f"{VOCAB_SIZE}, or as many as the text supports",
     )
     batch_size: int | None = _experiment(
         None, "N", "sequences per batch", chosen=by_preset("batch_size")
@@ -118,20 +130,16 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types(type(self), vars(self))
-        ModelConfig.preset(self.preset)
+        ModelConfig.preset(self.preset or PRESET)
         if None not in (self.minutes, self.steps) and not isinstance(self, Plan):
             raise ValueError("give minutes or steps, not both")  # a plan has steps for its minutes
         if self.dtype not in (None, *DTYPES):
             raise ValueError(f"dtype must be {' or '.join(DTYPES)}, not {self.dtype}")
+        if self.language not in (None, *LANGUAGES):
+            raise ValueError(f"language must be {', '.join(LANGUAGES)}, not {self.language}")
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer must be {' or '.join(OPTIMIZERS)}, not {self.optimizer}")
-        if self.init_from is not None and (self.tokenizer, self.vocab_size) != ("bpe", None):
-            raise ValueError(
-                f"the model {self.init_from} has a tokenizer of its own: leave out tokenizer and "
-                "vocab_size"
-            )
-        if self.corpus == TOYTOWN and (self.separator, self.field) != (None, None):
-            raise ValueError(f"{TOYTOWN} has its own documents: leave out separator and field")
+        self._refuse_what_has_no_effect()
         if not 0 <= self.floor_ratio <= 1:
             raise ValueError(f"floor_ratio must be from 0 to 1, not {self.floor_ratio}")
         for name, (least, most) in _LIMITS.items():
@@ -145,6 +153,23 @@ class TrainConfig:
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be above zero, not {value}")
 
+    def _refuse_what_has_no_effect(self) -> None:
+        """Raise ValueError for an option that another one leaves without any effect."""
+        if self.init_from is not None and (self.tokenizer, self.vocab_size) != (None, None):
+            raise ValueError(
+                f"the model {self.init_from} has a tokenizer of its own: leave out tokenizer and "
+                "vocab_size"
+            )
+        if self.vocab_size is not None and self.tokenizer not in (None, BPE):
+            raise ValueError(
+                "vocab_size is for a bpe tokenizer that is trained: leave it out, or leave out "
+                f"tokenizer {self.tokenizer}"
+            )
+        if self.corpus == TOYTOWN and (self.separator, self.field) != (None, None):
+            raise ValueError(f"{TOYTOWN} has its own documents: leave out separator and field")
+        if self.corpus != TOYTOWN and self.language is not None:
+            raise ValueError(f"language chooses among {TOYTOWN}'s stories: leave it out")
+
     def to_dict(self) -> dict[str, Any]:
         """Fields as JSON can write them; `from_dict` is the way back."""
         return asdict(self)
@@ -152,7 +177,7 @@ class TrainConfig:
     @classmethod
     def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
         """The config with these fields; raises ValueError for one that is unknown or wrong."""
-        return cls(**check_types(cls, values))
+        return cls(**check_types(cls, _as_it_was_meant(values)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +198,27 @@ def draft(asked: TrainConfig) -> Plan:
     """A first plan: the preset's recipe filled in, and provisionally what has to be measured."""
     provisional = {"steps": 1, "warmup": 0, "every": 1, "threads": 1, "dtype": "float32"}
     given = {name: value for name, value in asked.to_dict().items() if value is not None}
-    return Plan.from_dict(provisional | RECIPES.get(asked.preset, OTHER) | given)
+    recipe = RECIPES.get(asked.preset or PRESET, OTHER)
+    chosen: dict[str, Any] = {"language": BOTH if asked.corpus == TOYTOWN else None}
+    if asked.init_from is None:
+        chosen |= {"preset": PRESET, "tokenizer": BPE}
+    return Plan.from_dict(provisional | recipe | chosen | given)
+
+
+def language_of(i: int, language: str | None) -> str:
+    """The language of story i of a corpus in one language, or in both in turn."""
+    return LANGUAGES[i % 2] if language in (None, BOTH) else str(language)
+
+
+def _as_it_was_meant(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of an older run without what had no effect: its run.json names those as well."""
+    if "language" in values:
+        return values
+    of_model = values.get("init_from") is not None
+    idle: list[tuple[str, Any]] = [("preset", PRESET), ("tokenizer", BPE)] if of_model else []
+    if values.get("tokenizer", BPE) != BPE:
+        idle = [("vocab_size", values.get("vocab_size"))]
+    return {name: value for name, value in values.items() if (name, value) not in idle}
 
 
 # From sense to nonsense: beyond the second, a config file is damaged or means harm.

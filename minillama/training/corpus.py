@@ -1,8 +1,10 @@
 """A corpus ready to train on, and its files in the run folder.
 
-The folder `data` of a run holds `tokenizer.model`, `train.npz` and `valid.npz` (documents) and
-`scores.npz` (what is known about each validation document). A resumed run reads those and nothing
-else. How they are made from stories or from text of your own is in minillama.training.sources.
+The folder `data` of a run holds the tokenizer in the files that it came in (`tokenizer.model`, or
+`tokenizer.json`), `train.npz` and `valid.npz` (documents) and `scores.npz` (what is known about
+each validation document). A resumed run reads those and nothing else. Where there are many tokens,
+they stay in `train.npz`, and the system reads what a batch asks for. How the files are made from
+stories or from text of your own is in minillama.training.sources.
 """
 
 from dataclasses import dataclass, fields
@@ -13,11 +15,14 @@ from jaxtyping import Float64
 
 from minillama.data import Documents
 from minillama.system.files import write_atomically
-from minillama.system.npz import read_arrays
+from minillama.system.npz import held_bytes, read_arrays
 from minillama.tokenizer import Tokenizer
+from minillama.weights.tokenizers import load_tokenizer, save_tokenizer
 
+VALIDATION_DOCUMENTS = 512  # at most
 QUICK_DOCUMENTS = 128  # of those for validation, scored along the way; all of them at the end
 PROMPT_TOKENS = 3
+PACKED = 600  # bytes that it takes to remember in which row a document is
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,15 @@ class Scores:
 class Corpus:
     """Documents to learn from and to validate on, as token ids, and the tokenizer that made them.
 
-    What one document is depends on the source: see there.
+    What one document is depends on the source: see there. notes: what was decided on the way that
+    its user should know, each a sentence; they are not kept in the folder.
     """
 
     tokenizer: Tokenizer
     training: Documents
     validation: Documents
     scores: Scores
+    notes: tuple[str, ...] = ()
 
     @property
     def floor(self) -> float | None:
@@ -66,9 +73,10 @@ class Corpus:
 
     @property
     def n_bytes(self) -> int:
-        """The memory that the documents take."""
+        """The memory that the documents take, packed into rows; tokens in a file take none."""
         both = (self.training, self.validation)
-        return sum(documents.tokens.nbytes + documents.offsets.nbytes for documents in both)
+        held = sum(held_bytes(documents.tokens, documents.offsets) for documents in both)
+        return held + PACKED * len(self.training)
 
     @property
     def has_documents(self) -> bool:
@@ -80,7 +88,7 @@ class Corpus:
 
         def write(partial: Path) -> None:
             partial.mkdir()
-            self.tokenizer.save(partial)
+            save_tokenizer(self.tokenizer, partial)
             self.training.save(partial / "train.npz")
             self.validation.save(partial / "valid.npz")
             with (partial / "scores.npz").open("wb") as file:
@@ -91,7 +99,7 @@ class Corpus:
     @classmethod
     def load(cls, folder: Path) -> "Corpus":
         """Read what `save` wrote. Raises FileNotFoundError, or ValueError for other files."""
-        tokenizer = Tokenizer.load(folder)
+        tokenizer = load_tokenizer(folder)
         training, validation = (
             Documents.load(folder / f"{name}.npz") for name in ("train", "valid")
         )

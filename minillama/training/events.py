@@ -17,6 +17,13 @@ class Preparing:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something was decided about the text or its tokenizer that was not asked for."""
+
+    words: str  # a sentence
+
+
+@dataclass(frozen=True)
 class Started:
     """Everything is decided and ready; `step` is above zero where a run is resumed."""
 
@@ -108,4 +115,15 @@ class Finished:
     validation: Validated  # on the final set
 
 
-Event = Preparing | Started | Step | Validated | Sampled | Saved | Paused | Interrupted | Finished
+Event = (
+    Preparing
+    | Noted
+    | Started
+    | Step
+    | Validated
+    | Sampled
+    | Saved
+    | Paused
+    | Interrupted
+    | Finished
+)

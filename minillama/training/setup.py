@@ -23,13 +23,13 @@ from minillama.runs.folder import RUN, read_run
 from minillama.system.files import write_json
 from minillama.system.machine import fastest, memory_bytes, seconds_for, using_threads
 from minillama.training.checkpoint import new_model
-from minillama.training.config import DEFAULT_MINUTES, Plan, TrainConfig, draft
+from minillama.training.config import DEFAULT_MINUTES, PRESET, Plan, TrainConfig, draft
 from minillama.training.corpus import Corpus
-from minillama.training.events import Preparing
+from minillama.training.events import Noted, Preparing
 from minillama.training.sources import find_source, write_corpus
 from minillama.training.step import Diverged, new_training, take_step
 from minillama.training.validate import validate, write_samples
-from minillama.weights import load_model
+from minillama.weights import load
 from minillama.weights.build import hollow_model
 
 LOOKS = 10  # how often a run saves, validates and samples on its way, but
@@ -45,24 +45,35 @@ def open_asked(asked: TrainConfig) -> Opened:
     plan = draft(asked)
     source = find_source(plan.corpus)
     corpus, seconds_per_token = source.open(plan)
-    n_pieces = corpus.tokenizer.vocab_size
-    if plan.init_from is None:
-        shape = ModelConfig.preset(plan.preset, vocab_size=n_pieces)
-    else:
-        shape = load_model(plan.init_from).config
-        if shape.vocab_size != n_pieces:
-            raise ValueError(
-                f"the model {plan.init_from} knows {shape.vocab_size} tokens and its tokenizer "
-                f"{n_pieces}: they do not belong together"
-            )
+    shape = shape_for(plan, corpus.tokenizer.vocab_size)
     shape = replace(shape, max_seq_len=source.context(corpus, plan, shape.max_seq_len))
     check_memory(shape, plan, 2 * corpus.n_bytes)  # as it was opened, and as the run reads it
     return corpus, seconds_per_token, shape
 
 
+def shape_for(plan: Plan, vocab_size: int) -> ModelConfig:
+    """The shape of a preset, or that of the model to begin with; raises ValueError for neither."""
+    if plan.init_from is None:
+        return ModelConfig.preset(plan.preset or PRESET, vocab_size=vocab_size)
+    shape = load(plan.init_from)[0].config
+    if shape.vocab_size != vocab_size:
+        raise ValueError(
+            f"the model {plan.init_from} knows {shape.vocab_size} tokens and its tokenizer "
+            f"{vocab_size}: they do not belong together"
+        )
+    if plan.preset is not None:
+        asked = ModelConfig.preset(plan.preset, vocab_size=vocab_size)
+        if replace(asked, max_seq_len=shape.max_seq_len) != shape:
+            raise ValueError(
+                f"the model {plan.init_from} keeps its shape, which is not that of the preset "
+                f"{plan.preset}: leave out preset, or begin without the model"
+            )
+    return shape
+
+
 def prepare(
     folder: Path, opened: Opened | None, began: float
-) -> Generator[Preparing, None, tuple[Plan, ModelConfig, Corpus]]:
+) -> Generator[Preparing | Noted, None, tuple[Plan, ModelConfig, Corpus]]:
     """Make what is not yet in the run folder: the decisions, in run.json, and the data.
 
     opened: what run.json asks for, if it is open already. began: see `decide`.
@@ -74,6 +85,7 @@ def prepare(
             yield Preparing("reading the corpus", 0, 1)
             opened = open_asked(asked)
         corpus, seconds_per_token, shape = opened
+        yield from map(Noted, corpus.notes)
         if "plan" not in run:
             control.write_status(folder, "starting", "measuring this machine")
             yield Preparing("measuring this machine", 0, 1)
@@ -90,8 +102,8 @@ def prepare(
             control.stop_if_requested(folder)
             yield Preparing("writing stories", done, total)
     plan, shape = Plan.from_dict(run["plan"]), ModelConfig.from_dict(run["model"])
-    check_memory(shape, plan, sum(file.stat().st_size for file in data.glob("*.npz")))
     corpus = Corpus.load(data)
+    check_memory(shape, plan, corpus.n_bytes)
     if corpus.tokenizer.vocab_size != shape.vocab_size:
         raise ValueError(f"{folder} is damaged: its model is for another tokenizer")
     return plan, shape, corpus

@@ -6,18 +6,22 @@ here may be compressed by gzip.
 
 import json
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 from reprlib import repr as short_repr
 
 import numpy as np
 
-from minillama.system.files import read_text
+from minillama.system.files import read_text, text_chunks
 from minillama.system.machine import memory_bytes
 from minillama.training.config import BLANK, FIELD
 
 PLAIN, LINES = (".txt", ".md"), (".jsonl", ".ndjson")  # the files that are read in a folder
 BYTES_PER_BYTE = 8  # memory that it takes to encode a byte of text: 5 to 16, as measured
+DIGEST = 16  # bytes
 UNPACKED = 3  # how many times larger a compressed text is, at least
 
 
@@ -27,7 +31,12 @@ def is_one_text(path: Path, separator: str | None, field: str | None) -> bool:
 
 
 def read_documents(path: Path, separator: str | None, field: str | None) -> list[str]:
-    """The documents in a file, or in all text files of a folder, in the order of their names.
+    """The documents in a file, or in all text files of a folder: see `documents_in`."""
+    return list(documents_in(path, separator, field))
+
+
+def documents_in(path: Path, separator: str | None, field: str | None) -> Iterator[str]:
+    """Yield the documents in a file, or in all text files of a folder, in the order of their names.
 
     A separator's parts are documents, and so are the texts in a field of lines of JSON, and files
     that nothing divides. White space around a document is left out, and so are empty ones.
@@ -38,21 +47,24 @@ def read_documents(path: Path, separator: str | None, field: str | None) -> list
         raise ValueError(f"the separator must not be empty; blank lines are {BLANK!r}")
     if separator is not None and field is not None:
         raise ValueError("give a separator, for plain text, or a field, for JSON Lines, not both")
-    documents = []
+    is_empty = True
     for file in text_files(path):
-        text = read_text(file)
         if field is not None or _kind(file) in LINES:
             if separator is not None:
                 raise ValueError(
                     f"{file} has a document on each line, as JSON: leave out the separator"
                 )
-            parts = _from_lines(file, text, field or FIELD)
+            parts = _from_lines(file, field or FIELD)
+        elif separator is None:
+            parts = iter([read_text(file)])
         else:
-            parts = _split(text, separator)
-        documents += [document for part in parts if (document := part.strip())]
-    if not documents:
+            parts = _split(text_chunks(file), separator)
+        for part in parts:
+            if document := part.strip():
+                is_empty = False
+                yield document
+    if is_empty:
         raise ValueError(f"{path} is empty: there is no text in its documents")
-    return documents
 
 
 def text_files(path: Path) -> list[Path]:
@@ -88,20 +100,61 @@ def check_room(path: Path) -> None:
         )
 
 
-def hold_out(texts: list[str], most: int) -> tuple[list[str], list[str]]:
-    """The documents to learn from, in order, and those to validate on, in an order of chance.
+class HeldOut:
+    """Which of many documents are validated on, and never learned from.
 
-    Held out are `most` at most, with a tenth of the characters at most; but one at least, the
-    shortest. A document that is there several times is on one side only.
+    They are `most` at most, chosen by chance, with a tenth of the characters at most; but one at
+    least, the shortest. A document that is there several times is on one side only. The documents
+    are not kept but told by a digest, and read again.
     """
-    room = sum(map(len, texts)) // 10
-    held_out: dict[str, None] = {}
-    for i in np.random.default_rng(0).permutation(len(texts)):
-        if len(held_out) < most and len(texts[i]) <= room and texts[i] not in held_out:
-            room -= len(texts[i])
-            held_out[texts[i]] = None
-    held_out = held_out or {min(texts, key=len): None}
-    return [text for text in texts if text not in held_out], [*held_out]
+
+    def __init__(self, documents: Iterable[str], most: int) -> None:
+        lengths, digests = array("q"), bytearray()
+        for document in documents:
+            lengths.append(len(document))
+            digests += _digest(document)
+
+        def digest(i: int) -> bytes:
+            return bytes(digests[i * DIGEST : (i + 1) * DIGEST])
+
+        room = sum(lengths) // 10
+        chosen: dict[bytes, int] = {}  # the place of each, in an order of chance
+        for i in map(int, np.random.default_rng(0).permutation(len(lengths))):
+            if len(chosen) < most and lengths[i] <= room and digest(i) not in chosen:
+                room -= lengths[i]
+                chosen[digest(i)] = len(chosen)
+        self._chosen = chosen or {digest(min(range(len(lengths)), key=lengths.__getitem__)): 0}
+        self._texts = [""] * len(self._chosen)
+        self.n_learned = self.n_characters = 0  # of those to learn from
+        for i, length in enumerate(lengths):
+            if digest(i) not in self._chosen:
+                self.n_learned, self.n_characters = self.n_learned + 1, self.n_characters + length
+
+    def others(self, documents: Iterable[str]) -> Iterator[str]:
+        """Yield those of the same documents that are learned from, in order."""
+        for document in documents:
+            place = self._chosen.get(_digest(document))
+            if place is None:
+                yield document
+            else:
+                self._texts[place] = document
+
+    @property
+    def texts(self) -> list[str]:
+        """The documents that are held out, as soon as `others` has met them."""
+        return self._texts
+
+
+def between(chunks: Iterable[str], start: int, end: int) -> Iterator[str]:
+    """Yield a text that comes in pieces from one character up to another."""
+    for chunk in chunks:
+        if start < len(chunk) and end > 0:
+            yield chunk[max(0, start) : end]
+        start, end = start - len(chunk), end - len(chunk)
+
+
+def _digest(document: str) -> bytes:
+    return blake2b(document.encode(), digest_size=DIGEST).digest()
 
 
 def _kind(path: Path) -> str:
@@ -109,22 +162,41 @@ def _kind(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
-def _split(text: str, separator: str | None) -> Iterator[str]:
-    """The parts of a text between separators, one at a time."""
-    if separator is None:
-        yield text
+def _split(chunks: Iterable[str], separator: str) -> Iterator[str]:
+    """The parts of a text, which comes in pieces, between separators, one at a time."""
+    if separator == BLANK:
+        for is_blank, lines in groupby(_lines(chunks), lambda line: not line.strip()):
+            if not is_blank:
+                yield "\n".join(lines)
         return
-    start = 0
-    pattern = r"\n\s*\n" if separator == BLANK else re.escape(separator)
-    for match in re.finditer(pattern, text):
-        yield text[start : match.start()]
-        start = match.end()
-    yield text[start:]
+    held = ""  # what follows the last separator so far
+    for chunk in chunks:
+        searched = max(0, len(held) - len(separator) + 1)
+        held += chunk
+        start = 0
+        while (end := held.find(separator, max(start, searched))) >= 0:
+            yield held[start:end]
+            start = end + len(separator)
+        held = held[start:]
+    yield held
 
 
-def _from_lines(file: Path, text: str, field: str) -> Iterator[str]:
+def _lines(chunks: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in pieces, without their ends."""
+    pieces: list[str] = []
+    for chunk in chunks:
+        first, *others = chunk.split("\n")
+        pieces.append(first)
+        if others:
+            yield "".join(pieces)
+            yield from others[:-1]
+            pieces = [others[-1]]
+    yield "".join(pieces)
+
+
+def _from_lines(file: Path, field: str) -> Iterator[str]:
     """The texts in a field of lines of JSON."""
-    for number, line in enumerate(_split(text, "\n"), start=1):
+    for number, line in enumerate(_lines(text_chunks(file)), start=1):
         if not line.strip():
             continue
         where = f"line {number} of {file}"

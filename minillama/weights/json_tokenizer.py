@@ -17,6 +17,7 @@ JSON_NAME, CONFIG_NAME = "tokenizer.json", "tokenizer_config.json"
 _PRINTED = [*range(33, 127), *range(161, 173), *range(174, 256)]
 _OTHERS = [byte for byte in range(256) if byte not in _PRINTED]
 BYTES = {chr(byte): byte for byte in _PRINTED} | {chr(256 + i): b for i, b in enumerate(_OTHERS)}
+PRINTED = {byte: character for character, byte in BYTES.items()}
 
 
 class JsonTokenizer(Tokenizer):
@@ -69,6 +70,11 @@ class JsonTokenizer(Tokenizer):
         except ValueError as error:
             raise ValueError(f"{file} {error}") from error
 
+    @property
+    def is_byte_level(self) -> bool:
+        """Whether its pieces are of bytes (as in GPT-2 and Llama 3), in place of characters."""
+        return self._processor.is_byte_level
+
     def save(self, path: str | Path) -> None:
         """Write tokenizer.json and tokenizer_config.json into a folder that exists."""
         (Path(path) / JSON_NAME).write_text(self._text, encoding="utf-8", newline="\n")
@@ -101,8 +107,8 @@ class _Processor:
         kinds = {
             part["type"] for part in _parts(json.loads(decoder.__getstate__()) if decoder else {})
         }
-        self._is_byte_level = "ByteLevel" in kinds
-        if not self._is_byte_level and not kinds & {"ByteFallback", "Metaspace"}:
+        self.is_byte_level = "ByteLevel" in kinds
+        if not self.is_byte_level and not kinds & {"ByteFallback", "Metaspace"}:
             raise ValueError(
                 f"decodes by {', '.join(sorted(kinds)) or 'nothing'}, and minillama reads "
                 "tokenizers over bytes (ByteLevel) or SentencePiece's pieces (ByteFallback, "
@@ -163,7 +169,7 @@ class _Processor:
         if i in self._added:
             return self._added[i].encode()
         piece = self._names[i]
-        if self._is_byte_level:
+        if self.is_byte_level:
             return b"".join(
                 bytes([BYTES[character]]) if character in BYTES else character.encode()
                 for character in piece

@@ -33,6 +33,16 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer in a folder, or in a file: of SentencePiece, or a tokenizer.json.
+
+    Raises FileNotFoundError if there is none, and ValueError for what cannot be read.
+    """
+    if path.is_dir():
+        return load_tokenizer(path)
+    return JsonTokenizer.load(path.parent) if path.name == JSON_NAME else Tokenizer.load(path)
+
+
 def save_tokenizer(
     tokenizer: Tokenizer, folder: Path, for_hf: bool = False, max_seq_len: int = 0
 ) -> None:
