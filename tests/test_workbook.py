@@ -1320,8 +1320,8 @@ def test_a_body_without_code_is_not_built(reader, body):
     out = reader.run(f"%%build attention\ndef causal_mask(time, keys, device=None):\n    {body}")
     assert out.startswith("causal_mask: not built yet; minillama's is used until then.\n")
     assert reader.run("check(causal_mask)").startswith("causal_mask is not built yet, as its build")
-    reader.run(f"def attention_entropy(weights):\n    {body}")
-    assert "is not written yet: fill in the blank." in reader.run("check(attention_entropy)")
+    reader.run(f"def softmax(scores):\n    {body}")
+    assert "is not written yet: fill in the blank." in reader.run("check(softmax)")
 
 
 def test_a_cell_that_uses_what_is_not_built_says_so_once(reader):
@@ -1351,10 +1351,10 @@ def test_minillamas_own_is_not_an_answer(reader, how):
 
 
 def test_the_solution_of_an_exercise_is_not_an_answer(reader):
-    reader.run("from minillama.course.lessons.lesson_04.solutions import attention_entropy as e")
-    reader.run("def attention_entropy(weights):\n    return e(weights)")
-    assert "leaves the work to minillama's own" in reader.run("check(attention_entropy)\ncheck(e)")
-    assert "· attention_entropy" in reader.run("progress()")
+    reader.run("from minillama.course.lessons.lesson_04.solutions import softmax as e")
+    reader.run("def softmax(scores):\n    return e(scores)")
+    assert "leaves the work to minillama's own" in reader.run("check(softmax)\ncheck(e)")
+    assert "· softmax" in reader.run("progress()")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no timer that interrupts")
