@@ -125,6 +125,23 @@ def read_text(path: str | Path) -> str:
     return text.replace("\r\n", "\n")
 
 
+def text_bytes(path: Path, enough: int) -> int:
+    """How many bytes `read_text` will find in a file, unpacked; it stops counting at `enough`.
+
+    A compressed file is unpacked piece by piece, since the size in its last bytes is that of its
+    last part only, modulo 4 GiB. What is damaged counts as far as it can be unpacked.
+    """
+    n_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP)) == GZIP
+    if packed:
+        n_bytes = 0
+        with suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
+            while n_bytes <= enough and (piece := file.read(2**20)):
+                n_bytes += len(piece)
+    return n_bytes
+
+
 def _wide_encoding(content: bytes) -> str | None:
     """UTF-16 or UTF-32, if that is what the bytes are; told by their byte-order mark.
 
