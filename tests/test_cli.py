@@ -578,7 +578,7 @@ def test_eval_says_what_nats_and_the_floor_are_where_it_first_prints_them(capsys
 
 
 def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
-    from minillama.cli import evaluate
+    from minillama.cli import evaluate, scoring
 
     described = []
 
@@ -588,6 +588,7 @@ def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
             super().__init__(*arguments, **options | {"disable": True})
 
     monkeypatch.setattr(evaluate, "tqdm", Bar)
+    monkeypatch.setattr(scoring, "tqdm", Bar)
     assert main(["eval", "--model", str(model), str(text_file)]) == 0
     assert described == ["loading the model", "encoding", "scoring"]
     described.clear()
@@ -596,7 +597,7 @@ def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
 
 
 def test_eval_of_much_text_uses_the_threads_that_are_fastest(capsys, model, text_file, monkeypatch):
-    from minillama.cli import evaluate
+    from minillama.cli import scoring
     from minillama.evaluate import losses
     from minillama.system import machine
 
@@ -609,7 +610,7 @@ def test_eval_of_much_text_uses_the_threads_that_are_fastest(capsys, model, text
         return original(*arguments)
 
     monkeypatch.setattr(losses, "document_losses", watched)
-    monkeypatch.setattr(evaluate, "MEASURED", 10)
+    monkeypatch.setattr(scoring, "MEASURED", 10)
     monkeypatch.setattr(machine, "fastest", lambda work, dtype: (work(dtype), (3, dtype))[1])
     before = torch.get_num_threads()
     assert run(capsys, "eval --model", model, text_file) == expected

@@ -356,7 +356,7 @@ def test_the_corpus_counts_in_what_a_training_needs(monkeypatch):
 def test_a_text_too_large_to_encode_is_refused_before_a_folder_is_made(tmp_path, monkeypatch):
     plan = file_plan(tmp_path / "text.txt", LINE * 50)
     monkeypatch.setattr(texts, "memory_bytes", lambda: 1000)
-    with pytest.raises(ValueError, match="give a part of it"):
+    with pytest.raises(ValueError, match="give a part of the text"):
         list(train(TrainConfig(corpus=plan.corpus, preset="tiny"), tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

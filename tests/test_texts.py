@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from minillama.training import texts
 from minillama.system.files import text_bytes
+from minillama.training import texts
 from minillama.training.texts import check_room, hold_out, is_one_text, read_documents
 
 

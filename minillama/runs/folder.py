@@ -9,6 +9,7 @@ data/                  the corpus as token ids, encoded once (minillama.training
 log.csv                the losses: one row per training step (minillama.runs.logs)
 validation.csv         one row per validation
 samples.jsonl          what the model wrote along the way, one sample per line
+reference.json         what counting predicts, where no floor is known (minillama.runs.reference)
 checkpoints/step-...   whole folders: model, tokenizer, optimizer, state.json
 checkpoints/latest     the name of the newest complete checkpoint (minillama.runs.checkpoints)
 kept/step-...          small bfloat16 models kept for looking back

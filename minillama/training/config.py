@@ -108,7 +108,10 @@ class TrainConfig:
     weight_decay: float = _experiment(0.1, "X", "weight decay of the matrices, decoupled")
     clip: float = _experiment(1.0, "X", "largest norm of the gradient; larger ones are scaled down")
     every: int | None = _experiment(
-        None, "N", "save, validate and sample every N steps", chosen="ten times in a short run"
+        None,
+        "N",
+        "save, validate and write samples every N steps",
+        chosen="ten times in a short run, but at most every 20 steps",
     )
     keep: int = _experiment(0, "N", "how many small models from along the way to keep")
     threads: int | None = _experiment(None, "N", "CPU threads", chosen="measured at the start")
