@@ -29,7 +29,10 @@ def add(subparsers: Any) -> None:
         help="train a model on ToyTown or on a text of your own",
         description="Train a model, from random weights or from another model. Ctrl-C stops and "
         "saves. --resume continues, and the model then learns exactly what it would have learned "
-        "without the interruption.",
+        "without the interruption. On a text of your own, the model has learned more than how "
+        "often words follow each other if its bits per byte at the end are below those of the "
+        "n-gram model printed with them. English prose costs gzip about 3 bits per byte, and a "
+        "small model about 2 after some minutes of training.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         folder = Path(args.out) if args.out else free_folder(config.corpus)
         return show(train(config, folder), folder)
     if args.resume and args.out:
-        raise ValueError("--resume and --out name two folders: leave out one")
+        raise ValueError("--resume and --out both name a folder: leave out one of them")
     folder = Path(args.resume or args.out or newest_run())
     if options:
         names = ", ".join(map(flag, options))
@@ -205,7 +208,7 @@ def finished(event: "Finished") -> str:
     result = event.validation
     lines = [
         f"Trained for {clock(event.seconds)}, {event.step:,} steps. On {result.documents:,} "
-        f"{'texts' if result.ratio is None else 'stories'} it never saw:",
+        f"{'texts' if result.ratio is None else 'stories'} that it never saw:",
         f"  {result.loss:.3f} nats per token, {result.bits_per_byte:.3f} bits per byte",
     ]
     if result.ratio is not None:

@@ -67,7 +67,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     path = folder / RUN
     if not path.is_file():
-        raise FileNotFoundError(f"there is no run in {folder} to resume; start one there")
+        raise FileNotFoundError(
+            f"there is no run in {folder} to resume: start one without --resume"
+        )
     run = read_json(path)
     parts = [run.get(name, {}) for name in ("asked", "plan", "model")]
     if not all(isinstance(part, dict) for part in parts) or "asked" not in run:

@@ -76,7 +76,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises ValueError where it holds something else, or too much."""
     if path.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError(f"{path} is far too large for what it should be, a small JSON file")
+        raise ValueError(f"{path} is far too large: it should be a small JSON file")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -104,8 +104,8 @@ def read_text(path: str | Path) -> str:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error):
             raise ValueError(
-                f"{path} is damaged: it begins like a gzip file and ends too soon or "
-                "holds something else; fetch or compress it again"
+                f"{path} is damaged: it starts like a gzip file but is cut off or corrupted; "
+                "download it or compress it again"
             ) from None
     if wide := _wide_encoding(content):
         raise ValueError(

@@ -62,8 +62,10 @@ class TrainConfig:
         TOYTOWN,
         "WHAT",
         f"what to learn from: {TOYTOWN}, or text of your own in UTF-8: a file, or a folder of "
-        ".txt, .md and .jsonl files, which may be compressed as .gz. The last tenth of a single "
-        "text is held out to validate on; of documents, whole ones, about a tenth at most",
+        ".txt, .md and .jsonl files, which may be compressed as .gz. A single file of text is one "
+        "long text, and its last tenth is held out to validate on. In a folder, each file is a "
+        "document, as is each line of a .jsonl file; of documents, whole ones are held out, a "
+        "tenth of the text at most",
     )
     separator: str | None = option(
         None,

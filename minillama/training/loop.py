@@ -98,11 +98,11 @@ def _run(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
             control.write_status(folder, "failed", words)
         if not isinstance(error, WriteError):
             raise
-        left = "no checkpoint was saved yet, and --resume begins again"
+        left = "no checkpoint has been saved yet, and --resume starts again"
         if checkpoint := latest_checkpoint(folder):
             step = step_of(checkpoint)
-            left = f"the checkpoint of step {step} is whole, and --resume goes on from there"
-        raise WriteError(f"{error}; {left} once that is mended") from error
+            left = f"the checkpoint of step {step} is complete, and --resume continues from it"
+        raise WriteError(f"{error}; {left} once this is fixed") from error
 
 
 def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:

@@ -181,7 +181,7 @@ def check_memory(shape: ModelConfig, plan: Plan, corpus_bytes: int = 0) -> None:
     memory = memory_bytes()
     if least > memory:
         raise ValueError(
-            f"this training needs {least / 2**30:,.0f} GiB of memory at least, for {weights:,} "
+            f"this training needs at least {least / 2**30:,.0f} GiB of memory, for {weights:,} "
             f"weights, batches of {tokens:,} tokens and {corpus_bytes / 2**30:,.1f} GiB of text, "
             f"and this machine has {memory / 2**30:,.0f} GiB: choose a smaller preset, batch_size, "
             "seq_len or text"

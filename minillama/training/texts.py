@@ -143,5 +143,5 @@ def _from_lines(file: Path, text: str, field: str) -> Iterator[str]:
         if not isinstance(value, str):
             raise ValueError(f"the field {field!r} in {where} is not text: {short_repr(value)}")
         if re.search("[\ud800-\udfff]", value):
-            raise ValueError(f"{where} has half of a surrogate pair, which is no character")
+            raise ValueError(f"{where} has half of a surrogate pair, which is not a character")
         yield value
