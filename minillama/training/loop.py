@@ -130,7 +130,7 @@ def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Even
 def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Iterator[Event]:
     """The training loop. The checkpoint of a step is saved before the validation after it."""
     batches = find_source(plan.corpus).batches(corpus, plan)
-    kept = kept_steps(plan.steps, plan.keep)
+    kept, reference = kept_steps(plan.steps, plan.keep), read_reference(folder)
     first, started = training.step, time.perf_counter()
     earlier = training.seconds
     with (
@@ -197,7 +197,7 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
             yield row
     publish(folder, checkpoint)
     control.write_status(folder, "finished")
-    yield Finished(step, folder, training.seconds, validated, read_reference(folder))
+    yield Finished(step, folder, training.seconds, validated, reference)
 
 
 def _circumstances(folder: Path, first: int) -> dict[str, Any]:
