@@ -132,12 +132,11 @@ def in_turns(works: Sequence[Callable[[], object]], alone: bool = False) -> list
     """The shortest time that each takes, in turns, round after round.
 
     Another program can slow down any round, so this continues until enough of them were quiet, or
-    its patience ends. alone: take the time that this process computed, not the time that passed.
+    its patience ends. There are two rounds at least, and what the first call of all takes longer,
+    to get ready, does not count. alone: take the time that this process computed, not the time that passed.
     """
     if len(works) == 1:
         return [0.0]  # there is nothing to compare
-    for work in works:
-        work()  # warms up
     clock = time.process_time if alone else time.perf_counter
     shortest = [math.inf] * len(works)
     began, rounds, quiet = time.perf_counter(), 0, 0
