@@ -198,9 +198,9 @@ def test_too_little_memory_is_told_in_a_sentence(capsys, monkeypatch):
         return torch.empty(2**60, dtype=torch.int8)
 
     monkeypatch.setattr(minillama, "load", too_much)
-    assert "not enough memory" in refused(capsys, "generate")
+    assert "does not have enough memory" in refused(capsys, "generate")
     monkeypatch.setattr(minillama, "load", lambda *arguments: bytes(2**62))
-    assert "not enough memory" in refused(capsys, "generate")
+    assert "does not have enough memory" in refused(capsys, "generate")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0, "0:00"), (245.4, "4:05"), (3845.0, "1:04:05")])
