@@ -133,7 +133,8 @@ def in_turns(works: Sequence[Callable[[], object]], alone: bool = False) -> list
 
     Another program can slow down any round, so this continues until enough of them were quiet, or
     its patience ends. There are two rounds at least, and what the first call of all takes longer,
-    to get ready, does not count. alone: take the time that this process computed, not the time that passed.
+    to get ready, does not count. alone: take the time that this process computed, not the time
+    that passed.
     """
     if len(works) == 1:
         return [0.0]  # there is nothing to compare
