@@ -172,15 +172,16 @@ loudest_neurons(hidden, w_down, k)
 - right: (hidden.abs() * w_down.norm(dim=0)).argsort(dim=-1, descending=True)[..., :k]
 - right: torch.topk((hidden.unsqueeze(-1) * w_down.T).norm(dim=-1), k).indices
 - right: (hidden**2 * (w_down**2).sum(0)).topk(k)[1]
-swiglu_merged(x, w_gate_up, w_down)
-    half = len(w_gate_up) // 2
-- right:
-    both = F.linear(x, w_gate_up)
-    return F.linear(F.silu(both[..., :half]) * both[..., half:], w_down)
-- right:
-    gate, up = torch.split(x @ w_gate_up.T, half, dim=-1)
-    return torch.einsum("...h,dh->...d", F.silu(gate) * up, w_down)
-- two-products: (F.silu(x @ w_gate_up[:half].T) * (x @ w_gate_up[half:].T)) @ w_down.T
+dot_product_weights(n)
+    w = torch.zeros(2, n, 2, 2 * n)
+    for i in range(n):
+        w[0, i, :, i] = w[1, i, :, n + i] = torch.tensor([1.0, -1.0])
+    gate, up = w.flatten(1, 2)
+- right: (gate, up, torch.ones(1, 2 * n))
+- right: [up, gate, torch.ones(1, 2 * n)]
+- right: (torch.cat([gate, gate]), torch.cat([up, up]), torch.full((1, 4 * n), 0.5))
+- minus-missing: (gate, up.abs(), torch.ones(1, 2 * n))
+- no-second-neuron: (gate[::2], up[::2], torch.ones(1, n))
 # Lesson 09
 route(scores, top)
 - right:

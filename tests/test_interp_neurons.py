@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from minillama.config import ModelConfig
-from minillama.interp.neurons import neurons, neurons_edited, value_logits
+from minillama.interp.neurons import gates_replaced, neurons, neurons_edited, value_logits
 from minillama.model import Llama
 
 TOKENS = torch.tensor([[1, 5, 9, 2], [1, 7, 7, 3]])
@@ -38,6 +38,18 @@ def test_an_edit_takes_the_numbers_place_in_its_layer_only(model):
     assert torch.equal(before, model(TOKENS))
     model.layers[1].feed_forward.forward = torch.zeros_like
     torch.testing.assert_close(silent, model(TOKENS))
+
+
+def test_another_gate_takes_the_place_of_ours_in_all_layers(model):
+    before = model(TOKENS)
+    with torch.no_grad(), gates_replaced(model, lambda gate, up: F.relu(gate) * up + 1):
+        other = model(TOKENS)
+    with gates_replaced(model, lambda gate, up: F.silu(gate) * up):
+        torch.testing.assert_close(model(TOKENS), before)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    for layer in (block.feed_forward for block in model.layers):
+        layer.forward = lambda x, m=layer: m.w_down(F.relu(m.w_gate(x)) * m.w_up(x) + 1)
+    torch.testing.assert_close(other, model(TOKENS))
 
 
 def test_nothing_stays_on_the_model_even_if_it_fails(model):

@@ -1,4 +1,4 @@
-"""Neurons of the feed-forward layers: what they say, what happens without them, what they write."""
+"""Neurons of the feed-forward layers: their activations, what changes with them, what they write."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from minillama.model import Llama
 def neurons(
     model: Llama, tokens: Int[Tensor, "batch time"]
 ) -> Float[Tensor, "layers batch time hidden"]:
-    """What every feed-forward neuron says at each position: silu(gate) times up, before w_down.
+    """The activation of each feed-forward neuron at each position: silu(gate) * up, before w_down.
 
     Raises ValueError for more tokens than the model's max_seq_len.
     """
@@ -32,12 +32,33 @@ def neurons(
 
 @contextmanager
 def neurons_edited(model: Llama, edit: Callable[[int, Tensor], Tensor]) -> Iterator[None]:
-    """While it lasts, each w_down gets `edit(layer, numbers)` in place of its neurons' numbers."""
+    """While it lasts, each w_down gets `edit(layer, activations)` in place of the activations."""
     downs = [m for name, m in model.named_modules() if name.endswith(".feed_forward.w_down")]
     hooks = [
         down.register_forward_pre_hook(lambda _, given, i=i: (edit(i, given[0]),))
         for i, down in enumerate(downs)
     ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def gates_replaced(model: Llama, by: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:
+    """While it lasts, activations are `by(gate, up)`: what w_gate and w_up give, put together."""
+    layers = [m for name, m in model.named_modules() if name.endswith("feed_forward")]
+    given: dict[Any, Tensor] = {}
+    hooks = []
+    for layer in layers:
+        for part in (layer.w_gate, layer.w_up):
+            hooks.append(part.register_forward_hook(lambda m, _, out: given.update({m: out})))
+        hooks.append(
+            layer.w_down.register_forward_pre_hook(
+                lambda *_, layer=layer: (by(given[layer.w_gate], given[layer.w_up]),)
+            )
+        )
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A neuron of a feed-forward layer: where in a text it speaks, and what it says."""
+"""A neuron of a feed-forward layer: where in a text it is active, and which tokens it pushes."""
 
 from collections.abc import Sequence
 
@@ -20,12 +20,13 @@ def neuron_text(
     neuron: int,
     top: float | None = None,
 ) -> Axes:
-    """The tokens, each as dark as the neuron's number there is large: purple above 0, orange below.
+    """The tokens, darker where the neuron's activation is larger: purple above 0, orange below.
 
-    pushed: the tokens that its value makes likelier, for the title. The scale runs to `top` on both
-    sides, or else to the largest. Raises ValueError for tokens that are not as many as the numbers.
+    numbers: the activations. pushed: the tokens that its value makes likelier, for the title. The
+    scale runs to `top` on both sides, or else to the largest.
+    Raises ValueError for tokens that are not as many as the numbers.
     """
-    ax = token_colors(tokens, numbers, label="the neuron's number", top=top, signed=True)
+    ax = token_colors(tokens, numbers, label="activation of the neuron", top=top, signed=True)
     words = "  ".join(drawable(word) for word in pushed)
     title = f"layer {layer}, neuron {neuron}    pushes:  {words}"
     ax.set_title(title, fontsize=10, family=fonts(), loc="left")

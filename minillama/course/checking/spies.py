@@ -8,21 +8,6 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-class Products(TorchFunctionMode):
-    """How many products of matrices are taken, whatever they are called."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += getattr(func, "__name__", "") in PRODUCTS
-        return func(*args, **(kwargs or {}))
-
-
-PRODUCTS = "__matmul__ __rmatmul__ matmul mm bmm addmm linear einsum tensordot inner".split()
-
-
 class Called(TorchFunctionMode):
     """The names of torch's functions that are called."""
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, ones, rand, randn, tensor
 
 from minillama.course.checking import oracles
 from minillama.course.checking.answer import call
 from minillama.course.checking.check import Check
 from minillama.course.checking.probes import agrees, all_examples, examples, gradients, modules
-from minillama.course.checking.spies import Products
 from minillama.course.complaint import Known
 
 swiglu = Check("SwiGLU", "feedforward")
@@ -123,29 +123,22 @@ agrees(
     axes="which time hidden")  # fmt: skip
 
 
-def in_two_products(answer: Any, *given: Tensor) -> Any:
-    with Products() as products:
-        got = call(answer, *given)
-    if products.count > 2:
-        raise Known("two-products", f"\n  It takes {products.count} products.")
-    return got
+def dot_by(answer: Any, n: int, a: Tensor, b: Tensor) -> Tensor:
+    """What SwiGLU makes of two vectors with the weights that an answer chooses."""
+    got = call(answer, n)
+    if not isinstance(got, (tuple, list)) or len(got) != 3:
+        raise Known("not-three")
+    x, (gate, up, down) = torch.cat([a, b]).double(), (w.double() for w in got)
+    return (down @ (F.silu(gate @ x) * (up @ x))).float()
 
 
-def merged(x: Tensor, w_gate_up: Tensor, w_down: Tensor) -> Tensor:
-    gate, up = w_gate_up.chunk(2)
-    return oracles.swiglu(x, weights(gate, up, w_down))
-
-
-swiglu_merged = Check("swiglu_merged")
-examples(  # SiLU of 2 is 1.7616.
-    swiglu_merged, "one number, by hand",
-    ((ones(1, 1), tensor([[2.0], [3.0]]), tensor([[10.0]])), tensor([[52.848]])), rtol=1e-3,
+dot_product_weights = Check("dot_product_weights")
+DOT: dict[str, Any] = {"through": dot_by, "words": lambda n, a, b: f"n = {n}, a = {a}, b = {b}"}
+examples(
+    dot_product_weights, "two numbers of any size and sign",
+    *(((1, tensor([a]), tensor([b])), tensor([a * b]))
+      for a, b in ((2.0, 3.0), (-0.5, 4.0), (300.0, -200.0))), **DOT,
 )  # fmt: skip
 agrees(
-    swiglu_merged, "more neurons and more positions", merged,
-    lambda: [(randn(2, 4, 6), randn(12, 6), randn(6, 6))], axes="batch time dim",
-    rtol=1e-3, atol=1e-4)  # fmt: skip
-agrees(
-    swiglu_merged, "a hidden layer wider than the stream", merged,
-    lambda: [(randn(3, 4), randn(20, 4) / 2, randn(4, 10))], through=in_two_products,
-    axes="time dim", rtol=1e-3, atol=1e-4)  # fmt: skip
+    dot_product_weights, "vectors of more numbers", lambda n, a, b: (a * b).sum(-1, keepdim=True),
+    lambda: [(n, randn(n), randn(n)) for n in (2, 5)], **DOT)  # fmt: skip

@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 
 
 def hidden_dim_by_rule(dim, multiple_of, multiplier=1.0):
@@ -14,7 +13,7 @@ def hidden_dim_by_rule(dim, multiple_of, multiplier=1.0):
 
 
 def swiglu_gradients(gate, up, upstream):
-    """The slopes of the loss for gate and up, where h = silu(gate) * up and upstream is h's."""
+    """The gradients of the loss by gate and by up; h = silu(gate) * up, and upstream is h's."""
     opening = torch.sigmoid(gate)
     slope = opening * (1 + gate * (1 - opening))
     return upstream * up * slope, upstream * gate * opening
@@ -26,7 +25,9 @@ def loudest_neurons(hidden, w_down, k):
     return size.topk(k, dim=-1).indices
 
 
-def swiglu_merged(x, w_gate_up, w_down):
-    """SwiGLU with gate and up in one matrix, the gate's rows first."""
-    gate, up = (x @ w_gate_up.mT).chunk(2, dim=-1)
-    return (F.silu(gate) * up) @ w_down.mT
+def dot_product_weights(n):
+    """w_gate, w_up and w_down that make SwiGLU compute a · b from the 2n numbers [a, b]."""
+    first, second = torch.eye(2 * n).chunk(2)
+    w_gate = torch.cat([first, -first])
+    w_up = torch.cat([second, -second])
+    return w_gate, w_up, torch.ones(1, 2 * n)
