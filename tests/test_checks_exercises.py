@@ -161,13 +161,6 @@ hidden_dim_by_rule(dim, multiple_of, multiplier=1.0)
 - right: multiple_of * ((width + multiple_of - 1) // multiple_of)
 - right: width + (-width) % multiple_of
 - a-float: ((8 * dim / 3 + multiple_of - 1) // multiple_of) * multiple_of
-swiglu_gradients(gate, up, upstream)
-    s, h = torch.sigmoid(gate), F.silu(gate)
-- right: [upstream * up * (h + s * (1 - h)), upstream * h]
-- right: torch.stack((upstream * up * (s + gate * s * (1 - s)), upstream * h))
-- right:
-    gate, up = gate.detach().requires_grad_(), up.detach().requires_grad_()
-    return torch.autograd.grad((F.silu(gate) * up * upstream).sum(), (gate, up))
 loudest_neurons(hidden, w_down, k)
 - right: (hidden.abs() * w_down.norm(dim=0)).argsort(dim=-1, descending=True)[..., :k]
 - right: torch.topk((hidden.unsqueeze(-1) * w_down.T).norm(dim=-1), k).indices

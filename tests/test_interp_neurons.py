@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 
 from minillama.config import ModelConfig
-from minillama.interp.neurons import gates_replaced, neurons, neurons_edited, value_logits
+from minillama.interp.neurons import (
+    gates_replaced,
+    neurons,
+    neurons_edited,
+    neurons_like,
+    neurons_switched_off,
+    value_logits,
+)
 from minillama.model import Llama
 
 TOKENS = torch.tensor([[1, 5, 9, 2], [1, 7, 7, 3]])
@@ -38,6 +45,32 @@ def test_an_edit_takes_the_numbers_place_in_its_layer_only(model):
     assert torch.equal(before, model(TOKENS))
     model.layers[1].feed_forward.forward = torch.zeros_like
     torch.testing.assert_close(silent, model(TOKENS))
+
+
+def test_only_the_neurons_that_are_switched_off_are_silent(model):
+    before = model(TOKENS)
+    with torch.no_grad(), neurons_switched_off(model, [(0, 3), (1, 175)]):
+        silent = model(TOKENS)
+    with torch.no_grad():
+        model.layers[0].feed_forward.w_down.weight[:, 3] = 0
+        model.layers[1].feed_forward.w_down.weight[:, 175] = 0
+    torch.testing.assert_close(silent, model(TOKENS))
+    assert not torch.allclose(silent, before)
+
+
+@pytest.mark.parametrize("neuron", [(2, 0), (-1, 0), (0, 176), (0, -1)])
+def test_a_neuron_that_is_not_there_is_refused(model, neuron):
+    words = f"no neuron {neuron[1]} in layer {neuron[0]}: .* layers 0 to 1 and neurons 0 to 175"
+    with pytest.raises(ValueError, match=words), neurons_switched_off(model, [neuron]):
+        pass
+
+
+def test_a_control_has_other_neurons_of_the_same_layers_and_like_loudness():
+    loudness = torch.tensor([[1.0, 5.0, 5.2, 1.3, 1.1], [7.0, 1.0, 2.0, 7.1, 9.0]])
+    assert neurons_like([(0, 1), (0, 0), (1, 3)], loudness) == [(0, 2), (0, 4), (1, 0)]
+    assert neurons_like([(0, 0), (0, 4)], loudness) == [(0, 3), (0, 1)]  # each is taken once
+    with pytest.raises(ValueError, match="layer 1 has too few"):
+        neurons_like([(1, 0), (1, 1), (1, 2)], loudness)
 
 
 def test_another_gate_takes_the_place_of_ours_in_all_layers(model):

@@ -1,6 +1,6 @@
-"""Neurons of the feed-forward layers: their activations, what changes with them, what they write."""
+"""Neurons of the feed-forward layers: their activations, edits of them, and what they write."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +43,40 @@ def neurons_edited(model: Llama, edit: Callable[[int, Tensor], Tensor]) -> Itera
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextmanager
+def neurons_switched_off(model: Llama, neurons: Collection[tuple[int, int]]) -> Iterator[None]:
+    """While it lasts, the activations of these neurons, each a (layer, neuron), are 0.
+
+    Raises ValueError for a neuron that the model does not have.
+    """
+    loud = torch.ones(model.config.n_layers, model.config.hidden_dim)
+    for layer, neuron in neurons:
+        if not (0 <= layer < len(loud) and 0 <= neuron < loud.shape[1]):
+            have = f"layers 0 to {len(loud) - 1} and neurons 0 to {loud.shape[1] - 1}"
+            raise ValueError(f"there is no neuron {neuron} in layer {layer}: the model has {have}")
+        loud[layer, neuron] = 0
+    with neurons_edited(model, lambda layer, activations: activations * loud[layer]):
+        yield
+
+
+def neurons_like(
+    neurons: Collection[tuple[int, int]], loudness: Float[Tensor, "layers hidden"]
+) -> list[tuple[int, int]]:
+    """For each neuron another one of its layer, of the nearest loudness: a control group.
+
+    No neuron is in both groups. Raises ValueError where a layer has too few others.
+    """
+    chosen, taken = [], set(neurons)
+    for layer, neuron in neurons:
+        nearest = (loudness[layer] - loudness[layer, neuron]).abs().argsort(stable=True).tolist()
+        other = next((i for i in nearest if (layer, i) not in taken), None)
+        if other is None:
+            raise ValueError(f"layer {layer} has too few neurons for a control of this size")
+        taken.add((layer, other))
+        chosen.append((layer, other))
+    return chosen
 
 
 @contextmanager

@@ -93,36 +93,6 @@ agrees(
 )  # fmt: skip
 
 
-def pair(answer: Any, *given: Tensor) -> Any:
-    """Both slopes of an answer in one tensor, along a new first axis."""
-    got = call(answer, *given)
-    if isinstance(got, Tensor) and got.shape == (2, *given[0].shape):
-        return got
-    if not isinstance(got, (tuple, list)) or len(got) != 2:
-        raise Known("not-a-pair")
-    return torch.stack([torch.as_tensor(part) for part in got])
-
-
-def slopes(gate: Tensor, up: Tensor, upstream: Tensor) -> Tensor:
-    """What autograd finds."""
-    wide = [t.double().requires_grad_() for t in (gate, up)]
-    h = wide[0] / (1 + torch.exp(-wide[0])) * wide[1]
-    return torch.stack(torch.autograd.grad((h * upstream.double()).sum(), wide))
-
-
-swiglu_gradients = Check("swiglu_gradients")
-OPEN_AND_SHUT = tensor([30.0, -30.0]), tensor([2.0, 2.0]), ones(2)
-all_examples(swiglu_gradients, {
-    "where the gate is 0":  # There SiLU is 0, and its slope is 1/2.
-        [((tensor([0.0]), tensor([3.0]), tensor([10.0])), tensor([[15.0], [0.0]]))],
-    "where the gate is wide open, and where it is shut":
-        [(OPEN_AND_SHUT, tensor([[2.0, 0.0], [30.0, 0.0]]))],
-}, through=pair, atol=1e-4)  # fmt: skip
-agrees(
-    swiglu_gradients, "what autograd finds", slopes, lambda: [tuple(randn(3, 2, 4))], through=pair,
-    axes="which time hidden")  # fmt: skip
-
-
 def dot_by(answer: Any, n: int, a: Tensor, b: Tensor) -> Tensor:
     """What SwiGLU makes of two vectors with the weights that an answer chooses."""
     got = call(answer, n)
