@@ -17,7 +17,7 @@ with needing("course", "minillama.plots"):
     from minillama.plots.parts import loss_bars, memory_bars, stacked_shares
     from minillama.plots.pieces import token_pieces
     from minillama.plots.positions import loss_by_position, rope_clocks, rotation_plane
-    from minillama.plots.sampling import nucleus, spread
+    from minillama.plots.sampling import nucleus, spread, trade_off
     from minillama.plots.seeds import seed_curves
     from minillama.plots.show import show
     from minillama.plots.tables import number_table
@@ -53,5 +53,6 @@ __all__ = [
     "stream_sizes",
     "token_colors",
     "token_pieces",
+    "trade_off",
     "training_panels",
 ]

@@ -199,8 +199,10 @@ class Workbook:
     def nothing_expected(self, module: str, cell: str) -> str:
         """What to say of a cell that defines none of a module's parts."""
         there = self.package.parts(module).items()
+        if (names := [*definitions(cell)]) and not differing(cell, self.package.source(module)):
+            return f"{', '.join(names)}: given, the same as in {PACKAGE}/{file_of(module)}."
         to_build = ", ".join(f"{name} (lesson {part.lesson})" for name, part in there)
-        defined = ", ".join(definitions(cell)) or "nothing"
+        defined = ", ".join(names) or "nothing"
         return (
             f"This cell defines {defined}. To build in {module} there are {to_build or 'no parts'}."
             " A helper goes into the cell of the part that uses it."
