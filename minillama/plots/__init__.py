@@ -8,6 +8,8 @@ with needing("course", "minillama.plots"):
     from minillama.plots.curves import loss_curve, save_loss_curve
     from minillama.plots.decoding import computed_scores
     from minillama.plots.effects import intervals
+    from minillama.plots.flow_attention import attention_flow, cache_flow, heads_flow
+    from minillama.plots.flow_block import block_flow, swiglu_flow
     from minillama.plots.functions import function_curves, function_maps
     from minillama.plots.heads import head_groups
     from minillama.plots.layers import component_bars, stream_sizes
@@ -25,7 +27,10 @@ with needing("course", "minillama.plots"):
     from minillama.plots.training import training_panels
 
 __all__ = [
+    "attention_flow",
     "attention_map",
+    "block_flow",
+    "cache_flow",
     "component_bars",
     "computed_scores",
     "distribution_bars",
@@ -33,6 +38,7 @@ __all__ = [
     "function_maps",
     "head_grid",
     "head_groups",
+    "heads_flow",
     "intervals",
     "line_chart",
     "llama_map",
@@ -51,6 +57,7 @@ __all__ = [
     "spread",
     "stacked_shares",
     "stream_sizes",
+    "swiglu_flow",
     "token_colors",
     "token_pieces",
     "trade_off",

@@ -9,6 +9,9 @@ YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 
 INK, QUIET, FAINT = "#1B1F24", "#5A6470", "#D5DAE0"  # text, lesser text, lines that stay behind
 
+# In every drawing of a data flow: what is computed from the input, and what is learned.
+COMPUTED, LEARNED = "#B9D3E8", "#FBE3AE"
+
 # From paper to ink in blue: eight steps of CIE lightness that are equally large, from 99 to 11,
 # so that the same distance in numbers is the same distance to the eye, and to a grey printer.
 SHADES = LinearSegmentedColormap.from_list(

@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch, Wedge
 
-from minillama.plots.colors import BLUE, FAINT, GREEN, INK, QUIET
+from minillama.plots.colors import BLUE, COMPUTED, FAINT, GREEN, INK, QUIET
 
 Number = float | int
-PAPER, GROUND, INNER, WATER = "#FFFFFF", "#F5F7F9", "#E4EBF1", "#B9D3E8"
+PAPER, GROUND, INNER = "#FFFFFF", "#F5F7F9", "#E4EBF1"
 
 
 class Box(NamedTuple):
@@ -144,14 +144,14 @@ def _ways(ax: Axes) -> None:
     """The way of the numbers. The residual stream is broad; all that reads it adds to it."""
     for points in (((COLUMN, 23.4), (COLUMN, 46.5)), ((STREAM, 16.2), (STREAM, 67.8))):
         ax.plot(
-            *zip(*points, strict=True), color=WATER, linewidth=9, zorder=2, solid_capstyle="butt"
+            *zip(*points, strict=True), color=COMPUTED, linewidth=9, zorder=2, solid_capstyle="butt"
         )
     for bottom, top in ((3.8, 7), (13.4, 17), (52.9, 56.5), (62.9, 66.5), (72.9, 76)):
         _way(ax, (COLUMN, bottom), (COLUMN, top))
     for top in (30, 46.5):
         _way(ax, (COLUMN, top - 2), (COLUMN, top))
     _way(ax, (STREAM, 66), (STREAM, 69.2))
-    _way(ax, (4.5, 69.7), (1.6, 69.7), (1.6, 10.2), (4.5, 10.2))  # what was drawn is read again
+    _way(ax, (4.5, 69.7), (1.6, 69.7), (1.6, 20.2), (4.5, 20.2))  # an id: no text is read again
     for enter, leave, back in ((25.7, 37.2, (63, 37.2)), (53.2, 61.5, (80.75, 56.4))):
         _way(ax, (STREAM, enter), (44, enter))
         _way(ax, (60, enter), (65, enter))
@@ -183,14 +183,19 @@ def _words(ax: Axes) -> None:
         (71.5, 31.4, "attention layer", "center"),
         (82, 12.9, "adjusts every weight", "left"),
         (COLUMN + 1.6, 26.7, "residual stream", "left"),
+        (COLUMN + 1.6, 15, "ids", "left"),
     ):
         ax.text(
             x, y, text, ha=align, va="center", color=QUIET, fontsize=8, style="italic", zorder=6
         )
-    ax.text(
-        STREAM - 1.9, 45.5, "residual stream", ha="center", va="center", color=QUIET, fontsize=8,
-        style="italic", rotation=90,
-    )  # fmt: skip
+    for x, y, text in (
+        (STREAM - 1.9, 45.5, "residual stream"),
+        (3.1, 44, "id of the chosen token"),
+    ):
+        ax.text(
+            x, y, text, ha="center", va="center", color=QUIET, fontsize=8, style="italic",
+            rotation=90,
+        )  # fmt: skip
 
 
 def _legend(ax: Axes, lit: bool, built: bool, begun: bool) -> None:
