@@ -280,12 +280,6 @@ nucleus_size(probabilities, top_p)
 - right:
     before = [[0, *accumulate(sorted(row, reverse=True))][:-1] for row in probabilities.tolist()]
     return torch.tensor([sum(mass < top_p for mass in row) for row in before])
-gumbel_draw(logits, points)
-- right: (logits.softmax(-1) / -points.log()).argmax(dim=1)
-- right:
-    noise = [[-math.log(-math.log(u)) for u in row] for row in points.tolist()]
-    sums = [[x + n for x, n in zip(*rows)] for rows in zip(logits.tolist(), noise)]
-    return torch.tensor([row.index(max(row)) for row in sums])
 until(parts, stop)
 - right:
     held = ""

@@ -44,10 +44,9 @@ def distribution_bars(
         series.append((second[likeliest], ORANGE, labels[1]))
         if rest:
             names.append(f"all {rest:,} others")
-            left = [values.sum() - series[0][0].sum(), second.sum() - series[1][0].sum()]
             series = [
-                (np.append(numbers, max(0, more)), *looks)
-                for (numbers, *looks), more in zip(series, left, strict=True)
+                (np.append(shown, max(0, whole.sum() - shown.sum())), color, label)
+                for (shown, color, label), whole in zip(series, (values, second), strict=True)
             ]
     height = 0.8 / len(series)
     for i, (numbers, color, label) in enumerate(series):
@@ -66,5 +65,5 @@ def distribution_bars(
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right"]].set_visible(False)
     if any(labels):
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1))
     return ax

@@ -1,6 +1,5 @@
 """The checks of drawing tokens, and of lesson 18's exercises."""
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from minillama.course.checking.probes import all_agree, examples
 from minillama.course.checking.spies import Highest, Lowest
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_18.beam import Toy, look, tables
-from minillama.course.lessons.lesson_18.logits import INF, batch, kept, row
+from minillama.course.lessons.lesson_18.logits import batch, kept, row
 
 draw = Check("draw", "transforms")
 
@@ -169,24 +168,6 @@ all_agree(nucleus_size, lambda p, top_p: torch.tensor([sum(kept(x, top_p)) for x
         (row(0.25, 0.5, 0.2499999), 1.0),  # as rounding may leave them
     ],
     "each row has its own": lambda: [(batch(2).softmax(-1), p) for p in (0.2, 0.9)],
-}, axes="batch")  # fmt: skip
-
-
-def largest_sum(logits: Tensor, points: Tensor) -> Tensor:
-    """Gumbel's noise, number by number."""
-    rows = zip(logits.tolist(), points.tolist(), strict=True)
-    sums = [[x - math.log(-math.log(u)) for x, u in zip(*row, strict=True)] for row in rows]
-    return torch.tensor([own.index(max(own)) for own in sums])
-
-
-gumbel_draw = Check("gumbel_draw")
-all_agree(gumbel_draw, largest_sum, {
-    "three tokens, by hand": [
-        (row(0, 1, 0.5), row(*u)) for u in ([0.9, 0.5, 0.5], [0.5, 0.5, 0.5], [0.1, 0.3, 0.6])
-    ],
-    "a token of logit -inf never comes, and each row has its own": lambda: [
-        (torch.randn(5, 8).index_fill(1, torch.tensor(2), -INF), torch.rand(5, 8))
-    ],
 }, axes="batch")  # fmt: skip
 
 

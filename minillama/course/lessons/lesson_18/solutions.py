@@ -26,12 +26,6 @@ def nucleus_size(probabilities, top_p):
     return (before < top_p).sum(-1)
 
 
-def gumbel_draw(logits, points):
-    """A token a row by the Gumbel-max trick; points: a random number in (0, 1) for each logit."""
-    noise = -torch.log(-torch.log(points))
-    return (logits + noise).argmax(-1)
-
-
 def until(parts, stop):
     """Yield what comes before the text `stop`, which may be spread over several of the parts."""
     held = ""
