@@ -117,10 +117,10 @@ def trade_off(
     ax.errorbar([x], [y], [dy], [dx], color=INK, elinewidth=0.6)
     ax.plot([x], [y], marker="*", markersize=17, color=INK, linestyle="none")
     ax.annotate(
-        name, (x, y), (-9, 12), textcoords="offset points", ha="right", va="center", fontsize=9,
+        name, (x, y), (0, 25), textcoords="offset points", ha="center", va="center", fontsize=9,
         weight="bold", color=INK,
     )  # fmt: skip
-    ax.margins(0.09, 0.12)
+    ax.margins(0.09, 0.16)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.grid(color=QUIET, alpha=0.15)
     ax.spines[["top", "right"]].set_visible(False)
