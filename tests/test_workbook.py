@@ -737,7 +737,7 @@ def test_one_whose_code_raises_at_the_definition(reader):
     assert out.startswith(text)
     assert text in reader.run("check(causal_mask)\ncheck(causal_mask)")
     # The lesson goes on, though this name had never been bound before.
-    assert reader.run("print(causal_mask(1, 1).item())") == "True\n"
+    assert reader.run("print(causal_mask(1, 1).item())").endswith("True\n")
 
 
 def test_one_whose_code_is_not_python(reader):
@@ -1336,7 +1336,7 @@ def test_a_cell_that_uses_what_is_not_built_says_so_once(reader):
     assert reader.run(twice) == line + "True\nTrue\n"
     assert "Not built yet" not in reader.run("x = check(causal_mask)")
     reader.run(cell("attention", "causal_mask"))
-    assert reader.run("print(causal_mask(1, 1).item())") == "True\n"
+    assert reader.run("print(causal_mask(1, 1).item())").endswith("True\n")
 
 
 BORROWED = {
