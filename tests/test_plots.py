@@ -185,6 +185,14 @@ def test_bars_of_two_distributions_stand_beside_each_other():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["before", "after"]
 
 
+def test_what_two_distributions_leave_over_is_shown_for_both():
+    first, second = torch.tensor([0.98, 0.01, 0.01]), torch.tensor([0.6, 0.3, 0.1])
+    ax = plots.distribution_bars(first, list("abc"), top=1, other=second)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "all 2 others"]
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == pytest.approx([0.98, 0.02, 0.6, 0.4]) and ax.get_xlabel() == "probability"
+
+
 def test_tokens_are_darker_the_larger_their_number():
     ax = plots.token_colors(["▁a", "b", "c"], torch.tensor([0.0, 1.0, 4.0]), label="nats")
     light = [sum(patch.get_facecolor()[:3]) for patch in ax.patches]
