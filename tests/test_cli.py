@@ -787,7 +787,8 @@ def test_convert_there_and_back(capsys, tmp_path, model):
 
 def written_commands():
     """The command as README and lessons tell readers to call it."""
-    for path in [ROOT / "README.md", *sorted((ROOT / "notebooks").glob("*.ipynb"))]:
+    pages = [ROOT / "README.md", ROOT / "assets" / "GUIDE.md"]
+    for path in [*pages, *sorted((ROOT / "notebooks").glob("*.ipynb"))]:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".ipynb":
             cells = json.loads(text)["cells"]

@@ -12,6 +12,7 @@ from matplotlib import pyplot
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Wedge
+from matplotlib.text import Text
 
 from minillama import plots
 from minillama.plots import text
@@ -325,6 +326,10 @@ def test_han_characters_are_drawn_without_a_warning_whatever_fonts_there_are(mon
         text._characters.cache_clear()
         ax = plots.attention_map(torch.eye(2), ["▁小明", "说"])
         picture(ax, "x")
+        told = any("install" in words.get_text() for words in ax.figure.findobj(Text))
+        assert told == (len(text.fonts()) == 1)  # no box is drawn without a word
+        picture(other := plots.attention_map(torch.eye(2), ["a", "b"]), "x")
+        assert not any("install" in words.get_text() for words in other.figure.findobj(Text))
         if len(text.fonts()) == 1:
             assert [label.get_text() for label in ax.get_xticklabels()] == ["·□□", "□"]
     assert capfd.readouterr().err == ""
