@@ -137,17 +137,14 @@ layer_norm(x, eps)
 - in-place:
     x -= x.mean(-1, keepdim=True)
     return x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
-fold_norm(norm_weight, matrix)
-- right: matrix @ torch.diag(norm_weight)
-- right: torch.stack([matrix[:, i] * w for i, w in enumerate(norm_weight)], dim=1)
-qk_norm_scores(q, k, eps)
-- right:
-    size = lambda x: (x.pow(2).sum(-1) / q.shape[-1] + eps).sqrt()
-    scores = torch.einsum("...td,...sd->...ts", q, k) / size(q)[..., None]
-    return scores / size(k)[..., None, :] / q.shape[-1] ** 0.5
-- right:
-    q, k = (F.rms_norm(x, x.shape[-1:], eps=eps) for x in (q, k))
-    return q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+sees_the_future(model, tokens)
+    other = torch.cat([tokens[:, :-1], tokens[:, -1:] + 1], dim=1)
+    before, after = model(tokens)[0, :-1], model(other)[0, :-1]
+- right: bool((before != after).any())
+- right: not torch.allclose(before, after)
+- in-place:
+    tokens[:, -1] += 1
+    return not torch.equal(before, model(tokens)[0, :-1])
 rms_norm_backward(x, weight, eps, grad)
 - right:
     x = x.detach().requires_grad_()

@@ -1,7 +1,8 @@
-"""What happens inside a model on the way to its logits: attention maps, neurons."""
+"""What happens inside a model on the way to its logits: attention maps, neurons, the stream."""
 
 from minillama.interp.attention import attention_maps, attention_replaced, heads_switched_off
 from minillama.interp.neurons import neurons, neurons_edited, value_logits
+from minillama.interp.stream import norms_replaced, residual_stream, stream_edited
 
 __all__ = [
     "attention_maps",
@@ -9,5 +10,8 @@ __all__ = [
     "heads_switched_off",
     "neurons",
     "neurons_edited",
+    "norms_replaced",
+    "residual_stream",
+    "stream_edited",
     "value_logits",
 ]
