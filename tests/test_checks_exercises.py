@@ -254,19 +254,6 @@ nucleus_size(probabilities, top_p)
 - right:
     before = [[0, *accumulate(sorted(row, reverse=True))][:-1] for row in probabilities.tolist()]
     return torch.tensor([sum(mass < top_p for mass in row) for row in before])
-until(parts, stop)
-- right:
-    held = ""
-    for character in (character for part in parts for character in part):
-        held += character
-        if held.endswith(stop):
-            yield held[: -len(stop)]
-            return
-        while not stop.startswith(held):
-            n = next(n for n in range(1, len(held) + 1) if stop.startswith(held[n:]))
-            yield held[:n]
-            held = held[n:]
-    yield held
 # Lesson 19
 tokens_that_fit(config, free, bytes_per_number=2)
     per_layer = config.n_kv_heads * (config.dim // config.n_heads) * bytes_per_number
