@@ -162,26 +162,3 @@ def reads(f: Any) -> Iterator[Case]:
         x = 3 * randn(shape)
         logits = oracles.rms_norm(x, model.norm.weight, 1e-5) @ model.output.weight.double().T
         yield Case(call(f, model, x), logits.softmax(-1).float(), f"x of the shape {shape}")
-
-
-def routed(scores: Tensor, top: int) -> Tensor:
-    """All that are as high as the last one chosen, so without equal scores."""
-    lowest = scores.sort(dim=-1).values[..., -top, None]
-    powers = scores.double().exp() * (scores >= lowest)
-    return powers / powers.sum(-1, keepdim=True)
-
-
-route = Check("route")
-SHARE = 1 / (1 + math.exp(-1))  # of scores 3 and 2
-examples(
-    route, "four experts, by hand",
-    ((tensor([[1.0, 3.0, 2.0, 0.0]]), 2), tensor([[0.0, SHARE, 1 - SHARE, 0.0]])),
-    ((tensor([[1.0, 3.0, 2.0, 0.0]]), 1), tensor([[0.0, 1.0, 0.0, 0.0]])))  # fmt: skip
-examples(
-    route, "of equal scores no more than `top` are chosen",
-    ((tensor([[2.0, 2.0, 2.0, 0.0]]), 2), tensor([[0.0, 0.0, 0.5, 0.5]]),
-     "scores = [[2, 2, 2, 0]] and top = 2, for the shares, the smallest first"),
-    through=lambda f, scores, top: call(f, scores, top).sort().values)  # fmt: skip
-agrees(
-    route, "a batch of texts, and all experts", routed,
-    lambda: [(randn(2, 5, 6), top) for top in (2, 3, 6)], axes="batch time experts")  # fmt: skip

@@ -1,7 +1,5 @@
 """Solutions of lesson 09, the whole model."""
 
-import torch
-
 
 def count_weights(config):
     """How many parameters a Llama of this config has, a tied output counted once."""
@@ -23,9 +21,3 @@ def flops_per_token(config, length):
 def read_early(model, x):
     """Probabilities (..., vocab_size) from vectors of the residual stream (..., dim)."""
     return model.output(model.norm(x)).softmax(dim=-1)
-
-
-def route(scores, top):
-    """Each token's shares of the experts: (..., n_experts) to the same, rows that sum to 1."""
-    values, places = scores.topk(top, dim=-1)
-    return torch.zeros_like(scores).scatter(-1, places, values.softmax(dim=-1))
