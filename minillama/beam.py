@@ -21,14 +21,13 @@ def beam_search(
 ) -> list[tuple[list[int], float]]:
     """The `n_beams` best continuations of a prompt that were found, best first, with their scores.
 
-    A score is the log-probability divided by the number of tokens, the stop token too, to the power
-    of `length_penalty`. Raises ValueError for a prompt or an option that does not fit.
-    Source: Wu et al. 2016, arXiv:1609.08144, section 7, with transformers' length penalty.
+    A score is log-probability / length ** length_penalty, as in transformers; a stop token counts.
+    Raises ValueError for what does not fit. Source: Wu et al. 2016, arXiv:1609.08144, section 7.
     """
     check_prompts([tokens], model.config, max_new_tokens)
     if n_beams < 1 or not -10 <= length_penalty <= 10:
-        wanted = "give n_beams >= 1 and a length_penalty from -10 to 10"
-        raise ValueError(f"{wanted}, not {n_beams} and {length_penalty}")
+        given = f"{n_beams} and {length_penalty}"
+        raise ValueError(f"give n_beams >= 1 and a length_penalty from -10 to 10, not {given}")
     longest = min(max_new_tokens, model.config.max_seq_len - len(tokens))
     cache = KVCache(model.config, 1, len(tokens) + longest, device=model.norm.weight.device)
     rows, log_probs = torch.tensor([tokens], device=cache.keys.device), torch.zeros(1)

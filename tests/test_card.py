@@ -1,6 +1,8 @@
 """A model for a friend: the card that says what it is, and code in it that runs."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import yaml
 
 import minillama
 from minillama.cli import main
+from minillama.system.assets import asset_path
 from minillama.training.config import TrainConfig
 from minillama.training.loop import train
 
@@ -58,8 +61,17 @@ def test_a_card_says_what_a_run_knows(finished, tmp_path, capsys):
 def test_a_run_on_toytown_knows_its_floor(tmp_path):
     front, body = converted("toytown", tmp_path / "model")
     assert front["language"] == ["en", "zh"]
-    assert "ToyTown" in body and "the weights of the model `first`" in body
-    assert "1.024 times the floor" in body
+    assert "ToyTown" in body and "the weights of the model `second`" in body
+    assert "times the floor" in body and "in English and Chinese" in body
+
+
+def test_a_run_in_one_language_says_which(tmp_path):
+    folder = shutil.copytree(asset_path("models/toytown"), tmp_path / "run")
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run["plan"] |= {"language": "zh", "preset": None, "tokenizer": None}
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    front, body = converted(folder, tmp_path / "model")
+    assert front["language"] == ["zh"] and "stories in Chinese," in body
 
 
 @pytest.mark.parametrize("damage", [None, "{", '{"asked": {}}', '{"asked": {}, "plan": {}}'])

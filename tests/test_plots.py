@@ -12,6 +12,7 @@ from matplotlib import pyplot
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Wedge
+from matplotlib.text import Text
 
 from minillama import plots
 from minillama.plots import text
@@ -185,6 +186,14 @@ def test_bars_of_two_distributions_stand_beside_each_other():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["before", "after"]
 
 
+def test_what_two_distributions_leave_over_is_shown_for_both():
+    first, second = torch.tensor([0.98, 0.01, 0.01]), torch.tensor([0.6, 0.3, 0.1])
+    ax = plots.distribution_bars(first, list("abc"), top=1, other=second)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "all 2 others"]
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == pytest.approx([0.98, 0.02, 0.6, 0.4]) and ax.get_xlabel() == "probability"
+
+
 def test_tokens_are_darker_the_larger_their_number():
     ax = plots.token_colors(["▁a", "b", "c"], torch.tensor([0.0, 1.0, 4.0]), label="nats")
     light = [sum(patch.get_facecolor()[:3]) for patch in ax.patches]
@@ -317,6 +326,10 @@ def test_han_characters_are_drawn_without_a_warning_whatever_fonts_there_are(mon
         text._characters.cache_clear()
         ax = plots.attention_map(torch.eye(2), ["▁小明", "说"])
         picture(ax, "x")
+        told = any("install" in words.get_text() for words in ax.figure.findobj(Text))
+        assert told == (len(text.fonts()) == 1)  # no box is drawn without a word
+        picture(other := plots.attention_map(torch.eye(2), ["a", "b"]), "x")
+        assert not any("install" in words.get_text() for words in other.figure.findobj(Text))
         if len(text.fonts()) == 1:
             assert [label.get_text() for label in ax.get_xticklabels()] == ["·□□", "□"]
     assert capfd.readouterr().err == ""

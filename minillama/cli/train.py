@@ -32,8 +32,8 @@ def add(subparsers: Any) -> None:
         "saves. --resume continues, and the model then learns exactly what it would have learned "
         "without the interruption. On a text of your own, the model has learned more than how "
         "often words follow each other if its bits per byte at the end are below those of the "
-        "n-gram model printed with them. English prose costs gzip about 3 bits per byte, and a "
-        "small model about 2 after some minutes of training.",
+        "n-gram model printed with them. (Shakespeare's plays cost gzip 3.2 bits per byte, and the "
+        "n-gram model 2.3.)",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -7,7 +7,13 @@ import io
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
+
+from minillama.plots.colors import QUIET
+from minillama.plots.text import MISSING, fonts
+
+BOXES = f"{MISSING} is a character without a font: install one for Chinese, such as Noto Sans CJK"
 
 Drawing = Axes | Figure
 
@@ -43,6 +49,8 @@ def picture(
         raise ValueError("a picture needs a text for those who do not see it: alt is empty")
     figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
     assert figure is not None
+    if len(fonts()) < 2 and any(MISSING in text.get_text() for text in figure.findobj(Text)):
+        figure.text(0.995, 0.005, BOXES, ha="right", va="bottom", fontsize=7, color=QUIET)
     file = io.BytesIO()
     options = None if small else {"compress_level": 1}
     figure.savefig(file, format="png", dpi=100, facecolor="white", pil_kwargs=options)

@@ -14,7 +14,7 @@ from minillama.model import Llama
 from minillama.runs.folder import read_run
 from minillama.runs.logs import SAMPLES, VALIDATION, read_samples, read_tail
 from minillama.runs.reference import read_reference
-from minillama.training.config import TOYTOWN, Plan
+from minillama.training.config import BOTH, TOYTOWN, Plan
 
 CARD = "README.md"
 PROMPT = "Once upon a time"
@@ -63,12 +63,18 @@ def _front(run: dict[str, Any], format: str) -> str:
     own = not run or run["plan"].corpus != TOYTOWN
     lines = [
         "license: other  # choose one: https://huggingface.co/docs/hub/repositories-licenses",
-        "# language: en" if own else "language:\n- en\n- zh",
+        "# language: en" if own else "\n- ".join(["language:", *_languages(run["plan"])]),
         f"library_name: {'transformers' if format == 'hf' else 'minillama'}",
         "pipeline_tag: text-generation",
         "tags:\n- llama\n- minillama",
     ]
     return "\n".join(["---", *lines, "---\n"])
+
+
+def _languages(plan: Plan) -> dict[str, str]:
+    """The codes and names of the languages that ToyTown's stories were written in."""
+    names = {"en": "English", "zh": "Chinese"}
+    return {code: names[code] for code in names if plan.language in (None, BOTH, code)}
 
 
 def _shape(model: Llama) -> str:
@@ -93,7 +99,8 @@ def _training(run: dict[str, Any]) -> str:
     plan: Plan = run["plan"]
     text = f"the text `{Path(plan.corpus).name}`"
     if plan.corpus == TOYTOWN:
-        text = "ToyTown, a corpus of short made-up stories in English and Chinese"
+        names = " and ".join(_languages(plan).values())
+        text = f"ToyTown, a corpus of short made-up stories in {names}"
     start = "random weights"
     if plan.init_from is not None:
         start = f"the weights of the model `{Path(plan.init_from).name}`"

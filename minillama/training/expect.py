@@ -19,7 +19,7 @@ def expected_ratio(plan: Plan) -> float | None:
     What is above the floor is taken to fall as a power of the tokens between two runs, and beyond
     the longest as well, up to three times its length.
     """
-    points = MEASURED.get(plan.preset, [])
+    points = MEASURED.get(plan.preset or "", [])
     if plan.corpus != TOYTOWN or plan.init_from is not None or not points:
         return None
     steps = plan.steps * plan.accumulate * plan.batch_size * plan.seq_len / WORDS
