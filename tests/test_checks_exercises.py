@@ -178,18 +178,6 @@ swiglu_merged(x, w_gate_up, w_down)
     gate, up = torch.split(x @ w_gate_up.T, half, dim=-1)
     return torch.einsum("...h,dh->...d", F.silu(gate) * up, w_down)
 - two-products: (F.silu(x @ w_gate_up[:half].T) * (x @ w_gate_up[half:].T)) @ w_down.T
-# Lesson 09
-route(scores, top)
-- right:
-    out = torch.zeros_like(scores)
-    for shares, row in zip(out.flatten(0, -2), scores.flatten(0, -2)):
-        best = row.argsort(descending=True)[:top]
-        shares[best] = row[best].exp() / row[best].exp().sum()
-    return out
-- right:
-    shares = scores.softmax(-1)
-    kept = torch.zeros_like(shares).scatter(-1, shares.topk(top).indices, 1.0) * shares
-    return kept / kept.sum(-1, keepdim=True)
 # Lesson 11
 cross_entropy_gradient(logits, targets)
 - right: (logits.softmax(-1) - F.one_hot(targets, logits.shape[-1])) / logits.shape[0]

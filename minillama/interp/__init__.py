@@ -1,13 +1,17 @@
-"""What happens inside a model on the way to its logits: attention maps, neurons, the stream."""
+"""What happens inside a model on the way to its logits: attention, neurons, blocks, the stream."""
 
 from minillama.interp.attention import attention_maps, attention_replaced, heads_switched_off
+from minillama.interp.blocks import block_repeated, blocks_in_order, logit_lens
 from minillama.interp.neurons import neurons, neurons_edited, value_logits
 from minillama.interp.stream import norms_replaced, residual_stream, stream_edited
 
 __all__ = [
     "attention_maps",
     "attention_replaced",
+    "block_repeated",
+    "blocks_in_order",
     "heads_switched_off",
+    "logit_lens",
     "neurons",
     "neurons_edited",
     "norms_replaced",
