@@ -1,4 +1,4 @@
-"""Beam search: of all texts that could follow, look for the most probable ones."""
+"""Beam search: look for the most probable continuations of a prompt."""
 
 from collections.abc import Collection, Sequence
 
@@ -19,10 +19,10 @@ def beam_search(
     length_penalty: float | int = 1.0,
     stop: Collection[int] = (),
 ) -> list[tuple[list[int], float]]:
-    """The `n_beams` best continuations of a prompt that were found, best first, with their scores.
+    """The best `n_beams` continuations that the search finds, best first, with their scores.
 
     A score is log-probability / length ** length_penalty, as in transformers; a stop token counts.
-    Raises ValueError for what does not fit. Source: Wu et al. 2016, arXiv:1609.08144, section 7.
+    Raises ValueError for invalid input. Source: Wu et al. 2016, arXiv:1609.08144, section 7.
     """
     check_prompts([tokens], model.config, max_new_tokens)
     if n_beams < 1 or not -10 <= length_penalty <= 10:
@@ -35,7 +35,7 @@ def beam_search(
     for length in range(1, longest + 1):
         logits = checked_logits(model(rows, cache)[:, -1])
         totals = (log_probs[:, None] + logits.log_softmax(-1)).flatten()
-        # So many that n_beams can go on, even if every beginning takes every stop token.
+        # Enough candidates for n_beams to continue even if every beginning meets every stop token.
         best, places = totals.topk(min(n_beams * (1 + len(set(stop))), len(totals)))
         going = []
         for rank, (total, place) in enumerate(zip(best.tolist(), places.tolist(), strict=True)):
@@ -49,7 +49,7 @@ def beam_search(
         if not going or (len(ended) == n_beams and going[0][2] / least <= ended[-1][1]):
             break
         parents, beginnings = [parent for parent, _, _ in going], [text for _, text, _ in going]
-        # Each row of the cache becomes that of the beginning which the row goes on from.
+        # Each beginning continues from its parent, so it gets the parent's row of the cache.
         cache.keys, cache.values = cache.keys[:, parents], cache.values[:, parents]
         rows = torch.tensor([text[-1:] for text in beginnings], device=cache.keys.device)
         log_probs = torch.tensor([total for _, _, total in going], dtype=torch.float64)

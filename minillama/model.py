@@ -17,7 +17,7 @@ from minillama.rope import rope_tables
 class Block(nn.Module):
     """One layer: attention moves information between positions, the feed-forward works on each.
 
-    Both read a normalised copy of the stream and add to it. Source: Touvron et al. 2023,
+    Both read a normalized copy of the stream and add to it. Source: Touvron et al. 2023,
     arXiv:2302.13971, section 2.2.
     """
 

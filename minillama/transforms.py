@@ -19,9 +19,10 @@ def apply_repetition_penalty(
     seen: Bool[Tensor, "batch vocab_size"],
     penalty: float | int,
 ) -> Float[Tensor, "batch vocab_size"]:
-    """Make the tokens that were seen less likely (penalty above 1) or more likely (below 1).
+    """Make tokens that are already in the text less likely (penalty above 1) or more (below 1).
 
-    Positive logits are divided by the penalty and negative ones multiplied, so that both fall.
+    Positive logits are divided by the penalty and negative ones are multiplied by it, so that a
+    penalty above 1 lowers both.
     Source: Keskar et al. 2019 (CTRL), arXiv:1909.05858, section 4.1.
     """
     penalized = torch.where(logits > 0, logits / penalty, logits * penalty)
@@ -31,9 +32,9 @@ def apply_repetition_penalty(
 def apply_no_repeat_ngram(
     logits: Float[Tensor, "batch vocab_size"], texts: Sequence[Sequence[int]], size: int
 ) -> Float[Tensor, "batch vocab_size"]:
-    """Rule out each token that would end a sequence of `size` tokens that its text has already.
+    """Ban each token that would complete an n-gram of `size` tokens that its text already has.
 
-    texts: the tokens of each row so far. A row in which no token would be left stays as it is.
+    texts: the tokens of each row so far. If every token of a row is banned, none of them is.
     Source: Paulus et al. 2017, arXiv:1705.04304, section 2.5.
     """
     banned = torch.zeros_like(logits, dtype=torch.bool)
@@ -49,7 +50,7 @@ def apply_no_repeat_ngram(
 def apply_temperature(
     logits: Float[Tensor, "batch vocab_size"], temperature: float | int
 ) -> Float[Tensor, "batch vocab_size"]:
-    """Divide by the temperature: below 1 the likely tokens gain, above 1 the unlikely ones.
+    """Divide the logits: a temperature below 1 favors likely tokens, one above 1 unlikely ones.
 
     Source: Ackley, Hinton and Sejnowski 1985, doi:10.1207/s15516709cog0901_7.
     """
@@ -59,7 +60,7 @@ def apply_temperature(
 def apply_top_k(
     logits: Float[Tensor, "batch vocab_size"], top_k: int
 ) -> Float[Tensor, "batch vocab_size"]:
-    """Keep the `top_k` largest logits, and those equal to the last of them; the rest become -inf.
+    """Keep the `top_k` largest logits and any that tie with the last; the rest become -inf.
 
     Source: Fan et al. 2018, arXiv:1805.04833, section 5.4.
     """
@@ -70,10 +71,11 @@ def apply_top_k(
 def apply_top_p(
     logits: Float[Tensor, "batch vocab_size"], top_p: float | int
 ) -> Float[Tensor, "batch vocab_size"]:
-    """Keep the fewest tokens whose probabilities reach `top_p` together; the rest become -inf.
+    """Keep the fewest tokens whose probabilities sum to `top_p` or more; the rest become -inf.
 
-    The token that crosses the line stays, so there is always one. Of equals, the lower ids come
-    first. Source: Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
+    The token that crosses the threshold stays, so at least one token is left. Among equally
+    probable tokens, lower ids come first.
+    Source: Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
     """
     ordered, ids = logits.sort(descending=True, stable=True)
     probabilities = ordered.softmax(-1)
@@ -85,7 +87,7 @@ def apply_top_p(
 def apply_min_p(
     logits: Float[Tensor, "batch vocab_size"], min_p: float | int
 ) -> Float[Tensor, "batch vocab_size"]:
-    """Keep the tokens at least `min_p` times as probable as the likeliest; the rest become -inf.
+    """Keep the tokens at least `min_p` times as probable as the top one; the rest become -inf.
 
     Source: Nguyen et al. 2024, arXiv:2407.01082, section 3.
     """
@@ -99,7 +101,8 @@ def next_token_probabilities(
 ) -> Float[Tensor, "batch vocab_size"]:
     """The distribution to draw the next token from; `texts` holds the tokens of each row so far.
 
-    Temperature 0 is greedy: all probability is on the largest logit (the lowest id of equals).
+    Temperature 0 is greedy: the largest logit gets all the probability (if several tie, the one
+    with the lowest id).
     """
     if sampling.repetition_penalty != 1:
         seen = torch.zeros_like(logits, dtype=torch.bool)
@@ -124,14 +127,14 @@ def next_token_probabilities(
 def draw(
     probabilities: Float[Tensor, "batch vocab_size"], generators: Sequence[torch.Generator]
 ) -> Int[Tensor, " batch"]:
-    """Draw a token from each row, with the row's own source of randomness.
+    """Draw a token from each row, with the row's own random generator.
 
-    The probabilities, laid end to end, cover the line from 0 to 1; the token is the one on whose
-    stretch a uniform random point falls. So a row uses one random number a token, and its draws do
-    not depend on its neighbours.
+    The probabilities, laid end to end, cover the line from 0 to 1. A uniform random point falls on
+    the segment of the token that is drawn. So each row uses one random number per token, and its
+    draws do not depend on the other rows.
     """
     points = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
     ends = probabilities.double().cumsum(-1)
-    # Rounding leaves the last end near 1, not at it. A token of probability 0 is never hit, since
-    # the first end beyond the point is sought, and ends do not move where there is no probability.
+    # The last end is 1 only up to rounding, so the points are scaled by it. A token of probability
+    # 0 is never drawn: right=True finds the first end *beyond* the point, and its segment is empty.
     return torch.searchsorted(ends, points[:, None] * ends[:, -1:], right=True).squeeze(1)

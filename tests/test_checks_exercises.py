@@ -137,17 +137,14 @@ layer_norm(x, eps)
 - in-place:
     x -= x.mean(-1, keepdim=True)
     return x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
-fold_norm(norm_weight, matrix)
-- right: matrix @ torch.diag(norm_weight)
-- right: torch.stack([matrix[:, i] * w for i, w in enumerate(norm_weight)], dim=1)
-qk_norm_scores(q, k, eps)
-- right:
-    size = lambda x: (x.pow(2).sum(-1) / q.shape[-1] + eps).sqrt()
-    scores = torch.einsum("...td,...sd->...ts", q, k) / size(q)[..., None]
-    return scores / size(k)[..., None, :] / q.shape[-1] ** 0.5
-- right:
-    q, k = (F.rms_norm(x, x.shape[-1:], eps=eps) for x in (q, k))
-    return q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+sees_the_future(model, tokens)
+    other = torch.cat([tokens[:, :-1], tokens[:, -1:] + 1], dim=1)
+    before, after = model(tokens)[0, :-1], model(other)[0, :-1]
+- right: bool((before != after).any())
+- right: not torch.allclose(before, after)
+- in-place:
+    tokens[:, -1] += 1
+    return not torch.equal(before, model(tokens)[0, :-1])
 rms_norm_backward(x, weight, eps, grad)
 - right:
     x = x.detach().requires_grad_()
@@ -175,18 +172,6 @@ dot_product_weights(n)
 - right: (torch.cat([gate, gate]), torch.cat([up, up]), torch.full((1, 4 * n), 0.5))
 - minus-missing: (gate, up.abs(), torch.ones(1, 2 * n))
 - no-second-neuron: (gate[::2], up[::2], torch.ones(1, n))
-# Lesson 09
-route(scores, top)
-- right:
-    out = torch.zeros_like(scores)
-    for shares, row in zip(out.flatten(0, -2), scores.flatten(0, -2)):
-        best = row.argsort(descending=True)[:top]
-        shares[best] = row[best].exp() / row[best].exp().sum()
-    return out
-- right:
-    shares = scores.softmax(-1)
-    kept = torch.zeros_like(shares).scatter(-1, shares.topk(top).indices, 1.0) * shares
-    return kept / kept.sum(-1, keepdim=True)
 # Lesson 11
 cross_entropy_gradient(logits, targets)
 - right: (logits.softmax(-1) - F.one_hot(targets, logits.shape[-1])) / logits.shape[0]
@@ -251,19 +236,6 @@ nucleus_size(probabilities, top_p)
 - right:
     before = [[0, *accumulate(sorted(row, reverse=True))][:-1] for row in probabilities.tolist()]
     return torch.tensor([sum(mass < top_p for mass in row) for row in before])
-until(parts, stop)
-- right:
-    held = ""
-    for character in (character for part in parts for character in part):
-        held += character
-        if held.endswith(stop):
-            yield held[: -len(stop)]
-            return
-        while not stop.startswith(held):
-            n = next(n for n in range(1, len(held) + 1) if stop.startswith(held[n:]))
-            yield held[:n]
-            held = held[n:]
-    yield held
 # Lesson 19
 tokens_that_fit(config, free, bytes_per_number=2)
     per_layer = config.n_kv_heads * (config.dim // config.n_heads) * bytes_per_number

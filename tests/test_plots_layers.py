@@ -35,3 +35,16 @@ def test_components_are_bars_with_their_mean_and_size_in_the_title():
     assert second.get_title() == "y\nmean 0.00, RMS 0.00"
     same = plots.component_bars({"x": torch.ones(2), "y": torch.ones(2)}, limit=5)
     assert all(ax.get_ylim() == (-5, 5) for ax in same.axes)
+
+
+def test_signals_and_gradients_share_an_axis_and_end_in_a_cross():
+    nan = float("nan")
+    figure = plots.sizes_by_depth(
+        {"none": [1, 100, nan]}, {"none": [nan, nan, 1]}, limits=(0.1, 50)
+    )
+    forward, backward = figure.axes
+    assert all(ax.get_ylim() == (0.1, 50) and ax.get_yscale() == "log" for ax in figure.axes)
+    assert forward.get_ylabel() and forward.get_xlabel() and backward.get_xlabel()
+    np.testing.assert_array_equal(lines(forward)["none"].get_ydata(), [1, 100, nan])
+    assert [line.get_marker() for line in forward.get_lines()].count("x") == 1
+    assert [line.get_marker() for line in backward.get_lines()].count("x") == 0

@@ -31,6 +31,13 @@ def test_each_cell_has_its_number_and_word():
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("head", "layer", "t")
 
 
+def test_a_cell_without_a_number_stays_empty():
+    ax = table(torch.tensor([[0.5, torch.nan], [torch.nan, 2.0]]), words=[["a", "b"], ["c", "龘"]])
+    assert [text.get_position() for text in ax.texts] == [(0, 0), (1, 1)]
+    assert texts(ax)[0] == "a\n0.50"
+    assert (ax.images[0].norm.vmin, ax.images[0].norm.vmax) == (0.5, 2.0)
+
+
 def test_rows_and_columns_have_names_or_are_counted():
     for names, rows, columns in [((), "01", "012"), (([4, 7], ["a", "b", "c"]), "47", "abc")]:
         ax = table(VALUES, *names)

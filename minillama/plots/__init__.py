@@ -13,7 +13,7 @@ with needing("course", "minillama.plots"):
     from minillama.plots.flow_sampling import sampling_flow
     from minillama.plots.functions import function_curves, function_maps
     from minillama.plots.heads import head_groups
-    from minillama.plots.layers import component_bars, stream_sizes
+    from minillama.plots.layers import component_bars, sizes_by_depth, stream_sizes
     from minillama.plots.lines import line_chart
     from minillama.plots.llama_map import llama_map
     from minillama.plots.neurons import neuron_text
@@ -57,6 +57,7 @@ __all__ = [
     "save_loss_curve",
     "seed_curves",
     "show",
+    "sizes_by_depth",
     "spread",
     "stacked_shares",
     "stream_sizes",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from minillama.plots.colors import BLACK, BLUE, QUIET, SKY, VERMILION
-from minillama.plots.lines import LOOKS
+from minillama.plots.lines import LOOKS, Numbers, line_chart
 from minillama.plots.text import as_array
 
 Number = float | int
@@ -43,6 +43,33 @@ def stream_sizes(
     ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def sizes_by_depth(
+    signals: Mapping[str, Numbers],
+    gradients: Mapping[str, Numbers],
+    *,
+    limits: tuple[Number, Number],
+) -> Figure:
+    """Sizes after 0, 1, 2, ... blocks of several models, on logarithmic axes with these limits.
+
+    signals: the size of what passes through, by the model's name; gradients: that of the gradient
+    on its way back. A line ends in a cross where the numbers are no longer finite.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.4), sharey=True, layout="constrained")
+    for ax, title, lines in zip(
+        axes, ("signal, forward →", "← gradient, backward"), (signals, gradients), strict=True
+    ):
+        blocks = range(len(next(iter(lines.values()))))
+        line_chart(lines, blocks, xlabel="blocks passed", ylabel="", log="y", ax=ax)
+        ax.set(ylim=limits, title=title)
+        if gone := [name for name, line in lines.items() if not np.isfinite(line[0])]:
+            words = f"not finite: {', '.join(gone)}"
+            ax.text(0.98, 0.95, words, transform=ax.transAxes, ha="right", va="top", color=QUIET)
+    axes[0].set_ylabel("root mean square")
+    if legend := axes[1].get_legend():
+        legend.remove()  # the left one says it
+    return figure
 
 
 def component_bars(

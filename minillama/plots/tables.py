@@ -1,6 +1,7 @@
 """A table of numbers as a map: the larger, the darker, each written into its cell."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from minillama.plots.colors import FAINT, SHADES, VERMILION, ink_on
-from minillama.plots.text import as_array, fonts, number
+from minillama.plots.text import as_array, drawable_text, fonts, number
 
 
 def number_table(
@@ -27,7 +28,7 @@ def number_table(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Numbers in rows and columns, darker for more.
+    """Numbers in rows and columns, darker for more; NaN leaves its cell empty.
 
     rows, columns: their names; None counts from 0. axes: what the rows and the columns are.
     words: what stands above the number of each cell. marked: cells that get a frame. limits: the
@@ -51,8 +52,8 @@ def number_table(
     if frames.shape != numbers.shape:
         raise ValueError(f"marks must be {height} rows of {width}")
     least, most = limits
-    least = float(numbers.min()) if least is None else least
-    most = float(numbers.max()) if most is None else most
+    least = float(np.nanmin(numbers)) if least is None else least
+    most = float(np.nanmax(numbers)) if most is None else most
     if ax is None:
         longest = max(len(str(name)) for name in rows)
         size = (0.85 * width + 0.08 * longest + 1.5, 0.5 * height + 1.2)
@@ -60,9 +61,12 @@ def number_table(
     shade = Normalize(least, max(most, least + 1e-9), clip=True)
     image = ax.imshow(numbers, cmap=SHADES, norm=shade, aspect="auto")
     for (row, column), value in np.ndenumerate(numbers):
-        text = number(value) if words is None else f"{words[row][column]}\n{number(value)}".strip()
+        if np.isnan(value):
+            continue
+        word = "" if words is None else drawable_text(words[row][column])
+        look: dict[str, Any] = {"fontsize": 8.5, "family": fonts(), "ha": "center", "va": "center"}
         ink = ink_on(SHADES(float(shade(value)))[:3])
-        ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5)
+        ax.text(column, row, f"{word}\n{number(value)}".strip(), color=ink, **look)
         if frames[row, column]:
             frame = Rectangle((column - 0.46, row - 0.44), 0.92, 0.88, fill=False)
             frame.set(edgecolor=VERMILION, linewidth=2.5)

@@ -1,5 +1,6 @@
 """The checks of lesson 07: RMSNorm against the formula in float64, and the exercises."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, ones, rand, randn, tensor
 
 from minillama.course.checking import oracles
-from minillama.course.checking.answer import call
+from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.probes import agrees, all_agree, examples, gradients, modules
 
@@ -34,7 +35,7 @@ examples(
     rms_norm, "its weights are 1 at the start", ((X,), UNIT, "a new norm and x = [[3, 4]]"),
     through=lambda RMSNorm, x: call(call(RMSNorm, 2, 1e-6), x), rtol=1e-3)  # fmt: skip
 agrees(
-    rms_norm, "every position is normalised by itself", formula, axes="batch time dim",
+    rms_norm, "every position is normalized by itself", formula, axes="batch time dim",
     inputs=lambda: [(randn(2, 3, 8) * 10 + 0.5, {"weight": rand(8)}, 1e-5)], **NORM)  # fmt: skip
 agrees(
     rms_norm, "eps keeps small vectors small, and zeros zero", formula, [(SMALL, ONES, 0.01)],
@@ -46,7 +47,7 @@ agrees(
     words=lambda x, w, eps: f"x in {x.dtype}, beginning with {x[0, 0]:g}",
     rtol=0.02, atol=0.01, **NORM)  # fmt: skip
 examples(
-    rms_norm, "the result is rounded before the weight is applied, as in published checkpoints",
+    rms_norm, "the result is rounded before the weight is applied, as in LLaMA's published code",
     (HALF, ROUNDED, "x = [[3, 4]] in bfloat16 and weight = [1.09375, 1.09375]"),
     atol=0.0, **NORM)  # fmt: skip
 gradients(
@@ -63,32 +64,26 @@ all_agree(layer_norm, lambda x, eps: F.layer_norm(x, x.shape[-1:], eps=eps), {
     "eps keeps small vectors small": [(tensor([[0.03, 0.04, 0.05], [7.0, 7.0, 7.0]]), 0.01)],
 })  # fmt: skip
 
-fold_norm = Check("fold_norm")
-FOLDED = tensor([[10.0, 200.0], [30.0, 400.0]])
-examples(
-    fold_norm, "two components, by hand",
-    ((tensor([10.0, 100.0]), tensor([[1.0, 2.0], [3.0, 4.0]])), FOLDED))  # fmt: skip
-agrees(
-    fold_norm, "each column by its component, in a matrix of any shape",
-    lambda norm_weight, matrix: matrix @ torch.diag(norm_weight),
-    lambda: [(rand(dim) + 0.5, randn(4, dim)) for dim in (2, 6)], axes="out dim")  # fmt: skip
+sees_the_future = Check("sees_the_future")
+HONEST = {
+    "every output is the sum of the tokens so far": lambda ids: ids.cumsum(1),
+    "every output is the token before": lambda ids: ids.roll(1, dims=1) * tensor([0, 1, 1, 1]),
+}
+LEAKY = {
+    "every output is the mean of all tokens": lambda ids: ids.mean(1, keepdim=True) + 0 * ids,
+    "every output is the next token": lambda ids: ids.roll(-1, dims=1),
+    "the first output is the last token": lambda ids: ids[:, -1:] * tensor([1, 0, 0, 0]),
+}
 
 
-def scores(q: Tensor, k: Tensor, eps: float) -> Tensor:
-    one = ones(q.shape[-1])
-    return oracles.rms_norm(q, one, eps) @ oracles.rms_norm(k, one, eps).mT / len(one) ** 0.5
-
-
-qk_norm_scores = Check("qk_norm_scores")
-examples(  # All three have the direction of [1, 1] or [1, -1], so these are their normalised forms.
-    qk_norm_scores, "one query and two keys, by hand",
-    ((X * 0 + 5, tensor([[0.2, 0.2], [-3.0, 3.0]]), 1e-8), tensor([[2**0.5, 0.0]])))  # fmt: skip
-all_agree(qk_norm_scores, scores, {
-    "scores depend on directions only, and stay within ±√d":
-        lambda: [(randn(2, 3, 4, 8) * 9, randn(2, 3, 5, 8) + 3, 1e-6)],
-    "eps keeps small queries and keys small":
-        [(X / 100, tensor([[0.0, 0.0], [0.05, 0.0]]), 0.01)],
-})  # fmt: skip
+@sees_the_future.probe("no for a model that only looks back, yes for models that leak")
+def honest_and_leaky(sees_the_future: Any) -> Iterator[Case]:
+    for last in (0, 1, 4):
+        tokens = tensor([[1, 3, 2, last]])
+        for words, model in (HONEST | LEAKY).items():
+            got = call(sees_the_future, lambda ids, f=model: f(ids.double())[..., None], tokens)
+            example = f"tokens {tokens.tolist()} and a model in which {words}"
+            yield Case(bool(got), words in LEAKY, example)
 
 
 def backward(x: Tensor, weight: Tensor, eps: float, grad: Tensor) -> Tensor:

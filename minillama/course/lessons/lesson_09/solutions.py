@@ -1,7 +1,5 @@
 """Solutions of lesson 09, the whole model."""
 
-import torch
-
 
 def count_weights(config):
     """How many parameters a Llama of this config has, a tied output counted once."""
@@ -12,20 +10,6 @@ def count_weights(config):
     return table + layers + config.dim + (0 if config.tie_embeddings else table)
 
 
-def flops_per_token(config, length):
-    """FLOPs to write one token of a text that then has `length`: matrices and attention."""
-    attention = 2 * config.dim * config.head_dim * (config.n_heads + config.n_kv_heads)
-    layer = attention + 3 * config.dim * config.hidden_dim
-    matrices = config.n_layers * layer + config.dim * config.vocab_size
-    return 2 * matrices + 4 * config.n_layers * length * config.n_heads * config.head_dim
-
-
 def read_early(model, x):
     """Probabilities (..., vocab_size) from vectors of the residual stream (..., dim)."""
     return model.output(model.norm(x)).softmax(dim=-1)
-
-
-def route(scores, top):
-    """Each token's shares of the experts: (..., n_experts) to the same, rows that sum to 1."""
-    values, places = scores.topk(top, dim=-1)
-    return torch.zeros_like(scores).scatter(-1, places, values.softmax(dim=-1))

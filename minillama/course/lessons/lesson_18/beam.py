@@ -113,26 +113,26 @@ def searched(
     return model, enough
 
 
-@beam_search.probe("a second beam finds the better text that begins worse")
+@beam_search.probe("a second beam finds a better text that begins with a less likely token")
 def detour(f: Any) -> Iterator[Case]:
     for n in (2, 1):
         yield from searched(f, OPEN, DETOUR, [0], n, 2, 0, set())
 
 
-@beam_search.probe("a text ends with its stop token, and its score counts that")
+@beam_search.probe("a text ends with its stop token, which counts in its score")
 def ends(f: Any) -> Iterator[Case]:
     for penalty in (0, 1, 2):
         yield from searched(f, OPEN, DETOUR, [2, 0], 2, 3, penalty, {3})
 
 
-@beam_search.probe("with beams enough it finds what is best of all texts")
+@beam_search.probe("with enough beams, it finds the best of all texts")
 def exhaustive(f: Any) -> Iterator[Case]:
     words = "a vocabulary of 3, tokens that depend on the two before"
     for penalty in (0, 1):  # of 31 texts that there are
         yield from searched(f, words, 1.5 * tables(2, 3), [0, 1], 31, 4, penalty, {2})
 
 
-@beam_search.probe("few beams go on from the best beginnings, each with its own past")
+@beam_search.probe("a few beams continue the best beginnings, each with its own past")
 def narrow(f: Any) -> Iterator[Case]:
     words = "a vocabulary of 6, tokens that depend on the three before"
     for penalty, stop in ((0, set[int]()), (1, {5}), (1.5, {4, 5}), (-0.5, {5})):
@@ -142,7 +142,7 @@ def narrow(f: Any) -> Iterator[Case]:
             raise Known("without-cache", f"\n  It shows where, {example}")
 
 
-@beam_search.probe("it is over when nothing better can come, and no sooner")
+@beam_search.probe("it stops as soon as no better text is possible, and not before")
 def over(f: Any) -> Iterator[Case]:
     words = "a vocabulary of 4, tokens that depend on the one before"
     for _ in range(6):
@@ -151,7 +151,7 @@ def over(f: Any) -> Iterator[Case]:
         yield Case(early, True, f"{words}, as whether it is over with texts of {enough} tokens")
 
 
-@beam_search.probe("a text ends where the context does, and what does not fit is refused")
+@beam_search.probe("texts end at the model's context limit, and invalid input is rejected")
 def fits(f: Any) -> Iterator[Case]:
     for name, prompt, n, right in (
         ("beyond-the-context", [0] * 13, 2, "texts of 3 tokens"),

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
-from minillama.course.checking.probes import all_agree, examples
+from minillama.course.checking.probes import all_agree
 from minillama.course.checking.spies import Highest, Lowest
 from minillama.course.complaint import Complaint
 from minillama.course.lessons.lesson_18.beam import Toy, look, tables
@@ -22,7 +22,7 @@ def drawn(answer: Any, rows: Tensor, sources: Any) -> Any:
     got = call(answer, rows, sources)
     if not isinstance(got, Tensor) or got.is_floating_point():
         kind = got.dtype if isinstance(got, Tensor) else type(got).__name__
-        raise Complaint(f"gives a {kind}, and a tensor of whole numbers is right.")
+        raise Complaint(f"gives a {kind}, and a tensor of integers is right.")
     if got.shape != (n := len(rows),):
         raise Complaint(f"gives the shape {tuple(got.shape)} for {n} rows, and ({n},) is right.")
     return got.long()
@@ -42,7 +42,7 @@ def numbers_taken(source: Generator, seed: int) -> int:
     return 50
 
 
-@draw.probe("tokens are as frequent as they are probable")
+@draw.probe("each token is drawn as often as its probability says")
 def frequent(draw: Any) -> Iterator[Case]:
     right, n = torch.tensor([0.1, 0.0, 0.6, 0.3]), 3000
     tokens = drawn(draw, right.repeat(n, 1), seeded(n))
@@ -51,7 +51,7 @@ def frequent(draw: Any) -> Iterator[Case]:
     yield Case(got, right, words, rtol=0.0, atol=0.03)
 
 
-@draw.probe("a row takes one random number, from its own generator")
+@draw.probe("each row uses one random number, from its own generator")
 def one_number(draw: Any) -> Iterator[Case]:
     generators = seeded(2)
     drawn(draw, torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.9, 0.1]]), generators)
@@ -60,24 +60,24 @@ def one_number(draw: Any) -> Iterator[Case]:
     yield Case(taken, [1, 1], example)
 
 
-@draw.probe("a token of probability 0 is never drawn, nor one that does not exist")
+@draw.probe("a token of probability 0, or outside the vocabulary, is never drawn")
 def possible(draw: Any) -> Iterator[Case]:
     with Lowest():
         got = drawn(draw, row(0, 0.5, 0.5), seeded(1))
-    words = "the probabilities [0, 0.5, 0.5] and the point 0, as whether a token but 0 comes"
+    words = "the probabilities [0, 0.5, 0.5] and the point 0, as whether 1 or 2 is drawn"
     yield Case(got[0] > 0, True, words)
     with Highest():  # as rounding may leave the probabilities
         got = drawn(draw, row(0.5, 0.49999994, 0), seeded(1))
     words = "the probabilities [0.5, 0.49999994, 0] and the largest point below 1, as whether"
-    yield Case(got[0] < 2, True, f"{words} 0 or 1 comes")
+    yield Case(got[0] < 2, True, f"{words} 0 or 1 is drawn")
 
 
-@draw.probe("a row draws what it would draw alone")
+@draw.probe("a row draws the same token in a batch as on its own")
 def alone(draw: Any) -> Iterator[Case]:
     p = torch.rand(5, 30).softmax(-1)
     apart = [drawn(draw, p[i : i + 1], [source]) for i, source in enumerate(seeded(5))]
     same = torch.equal(drawn(draw, p, seeded(5)), torch.cat(apart))
-    yield Case(same, True, "5 rows, as whether each draws the same alone")
+    yield Case(same, True, "5 rows, as whether each draws the same token on its own")
 
 
 def on_the_line(probabilities: Tensor, points: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def on_the_line(probabilities: Tensor, points: Tensor) -> Tensor:
     return (probabilities.cumsum(-1) <= points[:, None]).sum(-1)
 
 
-@draw.probe("the token is the one on whose stretch of the line the point falls")
+@draw.probe("the token drawn is the one whose segment the random point falls on")
 def stretches(draw: Any) -> Iterator[Case]:
     p = torch.rand(400, 6, dtype=torch.float64).softmax(-1)
     got = drawn(draw, p, seeded(400))
@@ -144,10 +144,10 @@ class ByTurns:
 
 
 for _title, _choose, _cases in (
-    ("each token is chosen from the last logits, and read with all before it",
+    ("the model reads the whole text, and `choose` the logits of its last token",
      lambda: likeliest, (([0], 1, None), ([2, 0, 1], 6, None), ([1, 3], 0, None))),
-    ("`choose` is given logits", lambda: at_two_thirds, (([3, 0], 8, None),)),
-    ("a stop token ends the text and is not in it", ByTurns,
+    ("`choose` receives logits, not probabilities", lambda: at_two_thirds, (([3, 0], 8, None),)),
+    ("the stop token ends the text and is not part of it", ByTurns,
      (([0], 9, 1), ([2, 0, 1], 9, 3), ([1, 1], 9, 0), ([2, 4], 9, 4))),
 ):  # fmt: skip
 
@@ -167,54 +167,5 @@ all_agree(nucleus_size, lambda p, top_p: torch.tensor([sum(kept(x, top_p)) for x
         *[(row(0.125, 0.5, 0.25, 0.125), top_p) for top_p in (0.6, 0.3, 0.75, 0.8, 1.0)],
         (row(0.25, 0.5, 0.2499999), 1.0),  # as rounding may leave them
     ],
-    "each row has its own": lambda: [(batch(2).softmax(-1), p) for p in (0.2, 0.9)],
+    "each row has its own nucleus": lambda: [(batch(2).softmax(-1), p) for p in (0.2, 0.9)],
 }, axes="batch")  # fmt: skip
-
-
-until = Check("until")
-
-
-def arriving(f: Any, parts: list[str], stop: str) -> list[str]:
-    """What an answer has yielded, in all, when it asks for each further part, and at the end."""
-    out, seen = list[str](), list[str]()
-
-    def stream() -> Iterator[str]:
-        for part in parts:
-            seen.append("".join(out))
-            yield part
-
-    found = call(f, stream(), stop)
-    try:
-        for part in found:
-            out.append(part)
-        return [*seen[1:], "".join(out)]
-    except TypeError as error:
-        raise Complaint("yields no parts of a text: is there a `yield`?") from error
-
-
-examples(
-    until,
-    "a text without the stop comes whole",
-    ((["Mia", " had", " a dog."], "<end>"), "Mia had a dog."),
-    ((["a", "<", "b", "<e"], "<end>"), "a<b<e"),
-    through=lambda *args: arriving(*args)[-1],
-)
-examples(
-    until,
-    "it ends before the stop, in one part or in several",
-    ((["Mia", " slept<end>", " more"], "<end>"), "Mia slept"),
-    ((["Mia", " slept<e", "nd", ">", " more"], "<end>"), "Mia slept"),
-    ((["Mia<end>a<end>", "b<end>"], "<end>"), "Mia"),
-    ((["<<e", "nd><end>"], "<end>"), "<"),
-    ((["xa", "a", "a", "b", "c"], "aab"), "xa"),
-    through=lambda *args: arriving(*args)[-1],
-)
-examples(
-    until,
-    "no more is held back than must be",
-    ((["Mia", " had", "."], "<end>"), ["Mia", "Mia had", "Mia had."]),
-    ((["a<", "b<e", "n", "x"], "<end>"), ["a", "a<b", "a<b", "a<b<enx"]),
-    ((["xa", "a", "c"], "aab"), ["x", "x", "xaac"]),
-    through=arriving,
-    words=lambda parts, stop: f"{parts} and the stop {stop!r}, as what is out before each part",
-)

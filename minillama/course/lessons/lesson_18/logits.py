@@ -109,40 +109,40 @@ def distribution(logits: Logits, text: Sequence[int], options: dict[str, Any]) -
 
 repetition_penalty = of_rows(Check("apply_repetition_penalty", "transforms"), penalized, {
     "four tokens, by hand": [(row(2, -2, 0, 2), torch.arange(4)[None] < 3, p) for p in (2.0, 0.5)],
-    "each row has its own tokens that were seen": [(row(2, -2).repeat(2, 1), torch.eye(2) > 0, 2)],
-    "many tokens agree with a loop over them": lambda: [(batch(3), torch.rand(3, 20) < 0.4, 1.7)],
+    "each row has its own set of seen tokens": [(row(2, -2).repeat(2, 1), torch.eye(2) > 0, 2)],
+    "random rows agree with a plain loop": lambda: [(batch(3), torch.rand(3, 20) < 0.4, 1.7)],
 }, through=call)  # fmt: skip
 
 temperature = of_rows(Check("apply_temperature", "transforms"), lambda x, t: [
     math.log(math.exp(a) ** (1 / t)) for a in x
 ], {
     "three tokens, by hand": [(row(3, 1, -2), t) for t in (0.5, 2)],
-    "it raises probabilities to the power of 1 / temperature": lambda: [
+    "it raises probabilities to the power 1 / temperature": lambda: [
         (batch().log_softmax(-1), 0.7)
     ],
 }, through=call)  # fmt: skip
 
 top_k = of_rows(Check("apply_top_k", "transforms", mistakes=DROPPING), largest, {
     "four tokens, by hand": [(FOUR, 2)],
-    "one token, all tokens, and more than there are": [(FOUR, k) for k in (1, 4, 9)],
-    "tokens equal to the last that is kept are kept too": [(row(1, 3, 2, 2, 0), 2)],
-    "each row keeps its own": lambda: [
+    "one token, all tokens, and a top_k above the vocabulary size": [(FOUR, k) for k in (1, 4, 9)],
+    "tokens that tie with the last one kept are kept, too": [(row(1, 3, 2, 2, 0), 2)],
+    "each row keeps its own largest logits": lambda: [
         (torch.cat([row(9, 8, 7), row(-3, -1, -2)]), 2), *[(batch(), k) for k in (1, 3, 17)]
     ],
 })  # fmt: skip
 
 top_p = of_rows(Check("apply_top_p", "transforms", mistakes=DROPPING), nucleus, {
     "four tokens, by hand": [(FOUR, 0.8)],
-    "the likeliest token is always kept": [(FOUR, 0.1)],
+    "the most likely token is always kept": [(FOUR, 0.1)],
     "each row keeps the fewest tokens that reach top_p": lambda: [
         (batch(2), p) for p in (0.3, 0.75, 0.95)
     ],
-    "what was dropped before stays dropped": [(row(1, 3, -INF, 2), 0.8)],
-    "top_p = 1 keeps all": [(FOUR, 1.0)],
+    "tokens that were already dropped stay dropped": [(row(1, 3, -INF, 2), 0.8)],
+    "top_p = 1 keeps every token": [(FOUR, 1.0)],
 })  # fmt: skip
 
 
-@top_p.probe("of equals, no more than needed are kept, the lower ids first")
+@top_p.probe("of equally likely tokens, only as many as needed are kept, lower ids first")
 def equals(apply_top_p: Any) -> Iterator[Case]:
     got = cut(apply_top_p, torch.zeros(1, 4), 0.5)
     yield Case(got, row(0, 0, -INF, -INF), "logits [0, 0, 0, 0] and top_p = 0.5")
@@ -154,26 +154,26 @@ def equals(apply_top_p: Any) -> Iterator[Case]:
 
 min_p = of_rows(Check("apply_min_p", "transforms", mistakes=DROPPING), near_the_largest, {
     "four tokens, by hand": [(FOUR, p) for p in (0.2, 0.05)],
-    "the likeliest token is always kept, and what is as likely": [
+    "the most likely token is always kept, and so are its equals": [
         (FOUR, 1), (row(0, 0, 0, 0), 0.9)
     ],
-    "each row has its own limit": lambda: [
+    "each row has its own threshold": lambda: [
         (torch.cat([row(4, 0, 0), row(1, 0, 0)]), 0.3), *[(batch(2), p) for p in (0.02, 0.2, 0.6)]
     ],
 })  # fmt: skip
 
 no_repeat = Check("apply_no_repeat_ngram", "transforms", mistakes=DROPPING)
 no_repeat_ngram = of_rows(no_repeat, allowed, {
-    "a pair that was there does not come again": [
+    "no pair of tokens occurs twice": [
         (FIVE, [text], 2) for text in ([1, 2, 3, 1], [1, 2, 1, 3, 1], [4, 4])
     ],
-    "three tokens in their order": [
+    "three tokens repeat only in the same order": [
         (FIVE, [text], 3) for text in ([1, 2, 3, 1, 2], [1, 2, 3, 2, 1], [0, 1, 2])
     ],
-    "a text too short to repeat anything, and single tokens": [
+    "texts too short to repeat anything, and size = 1": [
         (FIVE, [text], size) for text, size in (([1], 3), ([2, 2], 4), ([1, 2], 1))
     ],
-    "a row where no token would be left stays as it is": [(row(1, 2, 3), [[0, 1, 2]], 1)],
+    "a row whose tokens would all be banned is left unchanged": [(row(1, 2, 3), [[0, 1, 2]], 1)],
     "each row has its own text": lambda: [
         (row(1, 2, 3).repeat(2, 1), [[0, 1, 0], [0, 2, 0]], 2),
         *[(batch()[:, :9], torch.randint(4, (3, 12)).tolist(), size) for size in (2, 3)],
@@ -190,14 +190,14 @@ def together(**options: Any) -> tuple[Any, ...]:
 
 
 next_token = of_rows(Check("next_token_probabilities", "transforms"), distribution, {
-    "without options it is softmax": [after([])],
+    "without options, it is softmax": [after([])],
     "each option by itself": [
         after([], temperature=2.0), after([], top_k=2), after([], top_p=0.8), after([], min_p=0.2),
         after([1], repetition_penalty=2.0), after([0, 1, 0], no_repeat_ngram=2),
         after([1], repetition_penalty=0.5), after([1] + 300 * [0], repetition_penalty=2.0),
         after([], repetition_penalty=2.0),
     ],
-    "temperature 0 is greedy, and takes the lowest id of equals": [
+    "temperature 0 is greedy, and a tie goes to the lowest id": [
         after([], temperature=0), after([], row(0, 4, 4, 1), temperature=0),
         after([1], temperature=0, repetition_penalty=4.0),
         after([2, 1, 2], temperature=0, no_repeat_ngram=2),
@@ -207,7 +207,7 @@ next_token = of_rows(Check("next_token_probabilities", "transforms"), distributi
         after([], temperature=2.0, min_p=0.2), after([], top_p=0.9, min_p=0.1),
         after([1], repetition_penalty=4.0, top_k=1), after([2, 1, 2], no_repeat_ngram=2, top_k=1),
     ],
-    "rows of a batch, with all options": lambda: [
+    "a batch, with several options at once": lambda: [
         together(temperature=0.7, top_p=0.9), together(temperature=0, repetition_penalty=1.3),
         together(temperature=1.5, top_k=15, top_p=0.85, min_p=0.1, repetition_penalty=1.3),
         together(temperature=1.2, no_repeat_ngram=1),
