@@ -1,4 +1,4 @@
-"""Pictures of functions, effects and neurons, read back from the Axes they were drawn on."""
+"""Pictures of functions and neurons, read back from the Axes they were drawn on."""
 
 import matplotlib
 import numpy as np
@@ -7,10 +7,8 @@ import torch
 import torch.nn.functional as F
 
 matplotlib.use("agg")
-from matplotlib.colors import to_hex
 
 from minillama import plots
-from minillama.plots.colors import BLUE, QUIET
 
 
 def test_curves_are_drawn_with_their_derivatives():
@@ -52,18 +50,6 @@ def test_maps_have_x_across_and_y_up_and_one_scale():
 def test_maps_of_nothing_are_refused():
     with pytest.raises(ValueError, match="one function at least"):
         plots.function_maps({}, 1.0)
-
-
-def test_an_interval_that_does_not_cover_zero_is_strong():
-    samples = {"sure": torch.tensor([0.9, 1.1]), "unsure": [-0.1, 0.1]}
-    ax = plots.intervals(samples, {"sure": 0.5, "unsure": 0.5}, label="difference")
-    dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
-    assert [to_hex(line.get_color()).upper() for line in dots] == [BLUE, QUIET]
-    np.testing.assert_allclose(dots[0].get_xdata(), [0.9, 1.1], rtol=1e-6)
-    assert [text.get_text() for text in ax.texts] == ["+1.000 ± 0.500", "0.000 ± 0.500"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["sure", "unsure"]
-    with pytest.raises(ValueError, match="intervals of"):
-        plots.intervals(samples, {"sure": 0.5}, label="difference")
 
 
 def test_a_neurons_text_is_dark_where_it_speaks_in_a_colour_for_each_sign():

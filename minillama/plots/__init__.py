@@ -7,7 +7,6 @@ with needing("course", "minillama.plots"):
     from minillama.plots.bars import distribution_bars
     from minillama.plots.curves import loss_curve, save_loss_curve
     from minillama.plots.decoding import computed_scores
-    from minillama.plots.effects import intervals
     from minillama.plots.flow_attention import attention_flow, cache_flow, heads_flow
     from minillama.plots.flow_block import block_flow, swiglu_flow
     from minillama.plots.flow_sampling import sampling_flow
@@ -40,7 +39,6 @@ __all__ = [
     "head_grid",
     "head_groups",
     "heads_flow",
-    "intervals",
     "line_chart",
     "llama_map",
     "loss_bars",
