@@ -1,4 +1,4 @@
-"""Made-up names in stories: which pieces could be copied, from where, and what heads do about it."""
+"""Made-up names in stories: which pieces could be copied, from where, and by which heads."""
 
 import pytest
 import torch
@@ -58,7 +58,8 @@ def test_losses_are_those_of_each_story_alone(names, model_and_tokenizer):
     losses = losses_by_mention(model, found)
     assert losses["all tokens"] == pytest.approx(float(torch.cat(nats).mean()), rel=1e-4)
     later = [n[found.later[row, 1 : len(n) + 1]] for row, n in enumerate(nats)]
-    assert losses["names, later mentions"] == pytest.approx(float(torch.cat(later).mean()), rel=1e-3)
+    mean = float(torch.cat(later).mean())
+    assert losses["names, later mentions"] == pytest.approx(mean, rel=1e-3)
 
 
 def test_it_is_trained_heads_that_look_at_what_to_copy(names, model_and_tokenizer):

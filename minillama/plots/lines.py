@@ -43,9 +43,10 @@ def line_chart(
     """Named series of numbers as lines over `x`, which counts from 1 where it is not given.
 
     A series may end before `x` does. Numbers that are none leave a gap; a series that begins or
-    ends with them has a large cross there. log: which axes are logarithmic, "x", "y" or "xy". smooth: each point
-    becomes the mean of so many up to and with it, and the first ones are left out. levels: numbers
-    by name, drawn as dotted lines across, such as a floor. ticks: the only numbers of the x axis.
+    ends with them has a large cross there. log: which axes are logarithmic, "x", "y" or "xy".
+    smooth: each point becomes the mean of so many up to and with it, and the first ones are left
+    out. levels: numbers by name, drawn as dotted lines across, such as a floor. ticks: the only
+    numbers of the x axis.
 
     Raises ValueError where a series has more numbers than `x`, or fewer than `smooth`.
     """
