@@ -182,11 +182,6 @@ cross_entropy_gradient(logits, targets)
 - in-place:
     logits[range(len(targets)), targets] -= 1
     return logits.softmax(-1) / len(targets)
-warmup_stable_decay(step, *, peak, warmup, total, decay)
-    down = peak * (total - step) / decay if step >= total - decay else peak
-- right: peak * (step + 1) / warmup if step < warmup else down
-- right: torch.tensor((step + 1) * peak / warmup if step + 1 < warmup else down)
-- first-step-0: peak * step / warmup if step < warmup else down
 accumulate(model, batches)
     n = sum((batch.targets != -100).sum() for batch in batches)
     def loss(batch, **how):

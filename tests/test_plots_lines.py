@@ -47,6 +47,18 @@ def test_a_line_that_is_no_number_any_more_ends_with_a_cross():
     assert cross.get_color() == ax.get_lines()[0].get_color()
 
 
+def test_a_line_that_begins_as_no_number_has_its_cross_there():
+    ax = plots.line_chart({"a": [np.nan, 2, 3]}, xlabel="x", ylabel="y")
+    [cross] = [line for line in ax.get_lines() if line.get_marker() == "x"]
+    assert (cross.get_xdata(), cross.get_ydata()) == ([2], [2])
+
+
+def test_the_x_axis_can_have_chosen_numbers():
+    ax = plots.line_chart({"a": [3, 2, 1]}, [46, 750, 6000], log="x", ticks=[46, 6000])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["46", "6,000"]
+    assert not len(ax.get_xticks(minor=True))
+
+
 def test_a_line_without_a_number_is_drawn_as_nothing():
     ax = plots.line_chart({"a": [np.nan, np.nan]}, xlabel="x", ylabel="y", log="y")
     assert np.isnan(ax.get_lines()[0].get_ydata()).all()

@@ -10,9 +10,11 @@ with needing("course", "minillama.plots"):
     from minillama.plots.flow_attention import attention_flow, cache_flow, heads_flow
     from minillama.plots.flow_block import block_flow, swiglu_flow
     from minillama.plots.flow_sampling import sampling_flow
+    from minillama.plots.flow_training import training_flow
     from minillama.plots.functions import function_curves, function_maps
     from minillama.plots.heads import head_groups
     from minillama.plots.layers import component_bars, sizes_by_depth, stream_sizes
+    from minillama.plots.learning import attention_over_training, learning_curves
     from minillama.plots.lines import line_chart
     from minillama.plots.llama_map import llama_map
     from minillama.plots.neurons import neuron_text
@@ -29,6 +31,7 @@ with needing("course", "minillama.plots"):
 __all__ = [
     "attention_flow",
     "attention_map",
+    "attention_over_training",
     "block_flow",
     "cache_flow",
     "component_bars",
@@ -39,6 +42,7 @@ __all__ = [
     "head_grid",
     "head_groups",
     "heads_flow",
+    "learning_curves",
     "line_chart",
     "llama_map",
     "loss_bars",
@@ -63,5 +67,6 @@ __all__ = [
     "token_colors",
     "token_pieces",
     "trade_off",
+    "training_flow",
     "training_panels",
 ]

@@ -37,14 +37,16 @@ def line_chart(
     log: str = "",
     smooth: int = 1,
     levels: Mapping[str, float] | None = None,
+    ticks: Sequence[float | int] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Named series of numbers as lines over `x`, which counts from 1 where it is not given.
 
-    A series may end before `x` does. Numbers that are none leave a gap; a series that ends in them
-    ends with a large cross. log: which axes are logarithmic, "x", "y" or "xy". smooth: each point
-    becomes the mean of so many up to and with it, and the first ones are left out. levels: numbers
-    by name, drawn as dotted lines across, such as a floor.
+    A series may end before `x` does. Numbers that are none leave a gap; a series that begins or
+    ends with them has a large cross there. log: which axes are logarithmic, "x", "y" or "xy".
+    smooth: each point becomes the mean of so many up to and with it, and the first ones are left
+    out. levels: numbers by name, drawn as dotted lines across, such as a floor. ticks: the only
+    numbers of the x axis.
 
     Raises ValueError where a series has more numbers than `x`, or fewer than `smooth`.
     """
@@ -64,6 +66,9 @@ def line_chart(
         ax.axhline(level, color=BLACK, linestyle=dashes, linewidth=1.2, label=label)
     for axis in log:
         ax.set(**{f"{axis}scale": "log"})
+    if ticks is not None:
+        ax.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+        ax.set_xticks([], minor=True)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     if len(series) + len(levels or {}) > 1:
@@ -74,12 +79,12 @@ def line_chart(
 
 
 def _line(ax: Axes, x: np.ndarray, y: np.ndarray, name: str, look: Any) -> None:
-    """One series, and the cross where it stops being numbers."""
+    """One series, and a cross where it begins or stops being numbers."""
     color, dashes, mark = look
     y = np.where(np.isfinite(y), y, np.nan)
     mark = mark if len(y) <= MARKED else ""
     ax.plot(x, y, color=color, linestyle=dashes, marker=mark, markersize=4, label=name)
     drawn = np.flatnonzero(np.isfinite(y))
-    if len(drawn) and drawn[-1] < len(y) - 1:
-        end = drawn[-1]
+    ends = [(drawn[0], 0), (drawn[-1], len(y) - 1)] if len(drawn) else []
+    for end in (end for end, whole in ends if end != whole):
         ax.plot(x[end], y[end], "x", color=color, markersize=11, markeredgewidth=3)

@@ -1,4 +1,4 @@
-"""The checks of lesson 11's exercises: the loss's gradient, a schedule, adding up, clipping."""
+"""The checks of lesson 11's exercises: the loss's gradient, adding up, clipping."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,24 +30,6 @@ agrees(
     lambda: [(torch.randn(t, n), torch.randint(n, (t,))) for t, n in ((2, 3), (5, 7))],
     axes="time vocab_size",
 )  # fmt: skip
-
-warmup_stable_decay = Check("warmup_stable_decay")
-
-
-def rates(f: Any, steps: list[int], **options: Any) -> Tensor:
-    return torch.tensor([float(call(f, step, **options)) for step in steps])
-
-
-def curve(title: str, right: list[Any], *how: Any) -> None:
-    """A probe of all rates of a run, by hand: `how` is peak, warmup, total and decay."""
-    calls = (([*range(len(right))], *how), torch.tensor(right))
-    examples(warmup_stable_decay, title, calls, through=rates, atol=1e-8)
-
-
-curve("ten steps by hand", [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25], 1.0, 2, 10, 4)
-right = [0.0015, 0.003, 0.0045, 0.006, 0.006, 0.006, 0.006, 0.004, 0.002]
-curve("another peak, other lengths", right, 0.006, 4, 9, 3)
-curve("without a warm-up it begins at the peak", [1, 1, 1, 0.5], 1.0, 0, 4, 2)
 
 accumulate = Check("accumulate")
 

@@ -13,17 +13,6 @@ def cross_entropy_gradient(logits, targets):
     return gradient / len(targets)
 
 
-def warmup_stable_decay(step, *, peak, warmup, total, decay):
-    """The rate of a step (from 0): up to `peak` in `warmup` steps, level, down in the last `decay`.
-
-    Up it goes by peak / warmup a step, beginning with that; down by peak / decay a step, so that
-    it would be 0 at step `total`, which is no step any more.
-    """
-    up = (step + 1) / max(warmup, 1)
-    down = (total - step) / max(decay, 1)
-    return peak * min(up, 1.0, down)
-
-
 def accumulate(model, batches):
     """Put the gradient of the mean loss over all targets of the batches into `model`, from
     scratch, with one forward pass a batch; return that loss as a float.
