@@ -247,10 +247,6 @@ keep_beginning(cache, old, new)
     n = len(os.path.commonprefix([old, new[:-1]]))
 - right: cache.position = n; return new[n:]
 - right: cache.advance(n - len(old)); return new[n:]
-slide(keys, values, k, v, window)
-    keys, values = torch.cat((keys, k), 2), torch.cat((values, v), 2)
-    start = max(0, keys.size(2) - window)
-- right: (keys[:, :, start:], values[:, :, start:])
 """
 
 test_an_answer_gets_its_verdict = verdicts(ANSWERS)

@@ -87,6 +87,20 @@ def test_lessons_and_package_hold_the_same_definitions():
     assert not lines, "\n".join([*lines, "run `python -m minillama.course splice --to ...`"])
 
 
+def test_lines_that_a_lesson_marks_as_new_are_those_of_the_package():
+    files = PACKAGE.glob("*.py")
+    package = {line.strip() for file in files for line in file.read_text("utf-8").splitlines()}
+    marked = [
+        line[1:].strip()
+        for lesson in LESSONS
+        for cell in read_notebook(lesson).cells
+        for block in re.findall(r"^```diff\n(.*?)^```", cell.source, re.M | re.S)
+        for line in block.splitlines()
+        if line.startswith("+")
+    ]
+    assert marked and not [line for line in marked if line not in package]
+
+
 @each_lesson
 def test_a_page_without_a_kernel_shows_everything(lesson):
     for template in ("lab", "classic"):

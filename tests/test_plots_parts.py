@@ -40,6 +40,8 @@ def test_memory_is_stacked_in_gigabytes():
     widths = [[bar.get_width() for bar in bars] for bars in ax.containers]
     assert widths == [[2, 2], [1, 0]]
     assert [bar.get_x() for bar in ax.containers[1]] == [2, 2]
-    assert [text.get_text() for text in ax.texts] == [" 3 GB", " 2 GB", "a card"]
+    assert [text.get_text() for text in ax.texts] == ["3 GB", "2 GB", "a card"]
     assert ax.get_xlim()[1] > 4
+    numbers = [text.get_bbox_patch() for text in ax.texts[:2]]  # a limit's line is hidden behind
+    assert all(patch and patch.get_facecolor() == (1, 1, 1, 1) for patch in numbers)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]

@@ -62,7 +62,11 @@ def memory_bars(
     ax = _stacked(sizes, None, ax)
     ends = [sum(parts.values()) for parts in sizes.values()]
     for place, end in enumerate(ends):
-        ax.text(end, place, f" {end:.3g} GB", va="center", fontsize=9, color=INK)
+        text = ax.annotate(
+            f"{end:.3g} GB", (end, place), (5, 0), textcoords="offset points", va="center",
+            fontsize=9, color=INK,
+        )  # fmt: skip
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})  # no line through it
     for name, limit in (limits or {}).items():
         ends.append(limit / GB)
         ax.axvline(ends[-1], color=QUIET, linestyle=":", linewidth=1)

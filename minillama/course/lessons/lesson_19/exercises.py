@@ -95,20 +95,3 @@ def kept(f: Any) -> Iterator[Case]:
         got = as_numbers(call(f, cache, list(old), list(new)))
         yield Case(cache.position, shared, f"{example}, for the position")
         yield Case(got, new[shared:], f"{example}, for what must be read")
-
-
-slide = Check("slide")
-
-
-@slide.probe("the last `window` tokens are kept")
-def slides(f: Any) -> Iterator[Case]:
-    for old, new, window in [(3, 1, 3), (5, 1, 4), (1, 1, 4), (4, 3, 5), (2, 5, 3), (0, 2, 2)]:
-        before, after = torch.randn(2, 2, 3, old, 6), torch.randn(2, 2, 3, new, 6)
-        got = call(f, *before, *after, window)
-        if not isinstance(got, tuple | list) or len(got) != 2:
-            raise Complaint(f"gives a {type(got).__name__}, and keys and values are right")
-        tokens = [*before.unbind(3), *after.unbind(3)]
-        right = torch.stack(tokens[max(len(tokens) - window, 0) :], dim=3)
-        example = f"{old} old tokens, {new} new and a window of {window}"
-        for name, ours, theirs in zip(("keys", "values"), got, right, strict=True):
-            yield Case(ours, theirs, f"{example}, for the {name}", "batch heads keys head_dim")

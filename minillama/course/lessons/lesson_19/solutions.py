@@ -30,9 +30,3 @@ def keep_beginning(cache, old, new):
         shared += 1
     cache.position = shared
     return new[shared:]
-
-
-def slide(keys, values, k, v, window):
-    """Add new k and v, (batch, heads, time, head_dim), after the old; keep the last `window`."""
-    keys, values = torch.cat([keys, k], dim=2), torch.cat([values, v], dim=2)
-    return keys[:, :, -window:], values[:, :, -window:]
