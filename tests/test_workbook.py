@@ -229,7 +229,7 @@ def test_a_blank_keeps_signature_and_docstring_below_folded_hints(folder):
     assert cell["source"].startswith(
         '''%%build norm
 class RMSNorm(nn.Module):
-    """Divide each vector by its root mean square, then scale each component by a learnt weight.
+    """Divide each vector by its root mean square, then scale each component by a learned weight.
 '''
     )
     assert cell["source"].endswith(
