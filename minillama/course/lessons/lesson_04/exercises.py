@@ -13,9 +13,9 @@ softmax = Check("softmax")
 all_agree(softmax, lambda scores: scores.double().softmax(-1), {
     "two scores by hand: weights of ¼ and ¾": [(torch.tensor([[0.0, 1.0986123]]),)],
     "scores of 1,000 do not overflow": [(torch.tensor([[1000.0, 1000.0]]),)],
-    "a row of low scores below one of high scores":
+    "a row of low scores next to a row of high ones":
         [(torch.tensor([[500.0, 500.0], [-500.0, -500.0]]),)],
-    "each row of a batch of heads has its own": lambda: [(torch.randn(2, 3, 4, 4),)],
+    "every row of every head is normalized by itself": lambda: [(torch.randn(2, 3, 4, 4),)],
 }, axes="batch heads time keys")  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def by_rule(allowed: Any, time: int, keys: int) -> Tensor:
 sliding_window_mask = Check("sliding_window_mask")
 all_agree(sliding_window_mask, lambda n, k, w: by_rule(lambda t, s: 0 <= t - s < w, n, k), {
     "four tokens and a window of two": [(4, 4, 2)],
-    "other windows, and queries that are the last of many keys": [
+    "other windows, and queries at the last of many positions": [
         (5, 5, 3), (2, 6, 3), (1, 4, 2), (3, 3, 9), (3, 3, 1)
     ],
 }, axes="time keys")  # fmt: skip
