@@ -1,6 +1,5 @@
 """Beam search: of all texts that could follow, look for the most probable ones."""
 
-import math
 from collections.abc import Collection, Sequence
 
 import torch
@@ -27,8 +26,9 @@ def beam_search(
     Source: Wu et al. 2016, arXiv:1609.08144, section 7, with transformers' length penalty.
     """
     check_prompts([tokens], model.config, max_new_tokens)
-    if n_beams < 1 or not math.isfinite(length_penalty):
-        raise ValueError(f"give n_beams >= 1, not {n_beams}, and a finite length_penalty")
+    if n_beams < 1 or not -10 <= length_penalty <= 10:
+        wanted = "give n_beams >= 1 and a length_penalty from -10 to 10"
+        raise ValueError(f"{wanted}, not {n_beams} and {length_penalty}")
     longest = min(max_new_tokens, model.config.max_seq_len - len(tokens))
     cache = KVCache(model.config, 1, len(tokens) + longest, device=model.norm.weight.device)
     rows, log_probs = torch.tensor([tokens], device=cache.keys.device), torch.zeros(1)

@@ -1,6 +1,6 @@
 """Record the moving picture of the README, from a real JupyterLab: `python tests/record.py`.
 
-Three notebooks of one cell each are opened, run and used with a mouse: the attention explorer, a
+Three notebooks of two cells each are opened, run and used with a mouse: the attention explorer, a
 training in the dashboard, and a check that names a mistake. Needs Chromium, as the tests do.
 """
 
@@ -17,37 +17,43 @@ from PIL import Image
 from minillama.system.notebooks import tidy, write_notebook
 
 ROOT = Path(__file__).parent.parent
-SIZE = {"width": 960, "height": 540}
+WINDOW = {"width": 1240, "height": 680}  # of the browser; what is recorded is the notebook in it
+SIZE = (900, 560)
 MOST = 2_000_000  # bytes
-HIDE = """#jp-top-panel, #jp-bottom-panel, #jp-menu-panel, .jp-SideBar, .jp-Toolbar,
-#jp-left-stack, .lm-TabBar { display: none !important; }"""
 
-EXPLORER = """\
-%load_ext minillama.course
+EXPLORER = [
+    """\
 import torch, minillama
 from minillama import interp, widgets
 
 model, tokenizer = minillama.load("toytown")
 text = "Lily had a red ball. Tom had a blue kite. Lily played with the red"
 ids = tokenizer.encode(text, bos=True)
-maps = interp.attention_maps(model, torch.tensor([ids]))[:, 0]
-widgets.attention_explorer(maps, tokenizer.pieces(ids), layer=2, head=1)"""
-
-DASHBOARD = """\
-from minillama import widgets
-
-widgets.dashboard("my-first-llama", start={"preset": "tiny", "minutes": 0.5, "every": 100})"""
-
-MISTAKE = """\
+maps = interp.attention_maps(model, torch.tensor([ids]))[:, 0]""",
+    "widgets.attention_explorer(maps, tokenizer.pieces(ids), layer=2, head=1)",
+]
+DASHBOARD = [
+    "from minillama import widgets",
+    """\
+recipe = {"preset": "tiny", "steps": 400, "every": 50, "batch_size": 4, "threads": 1}
+widgets.dashboard("my-first-llama", start=recipe)""",
+]
+MISTAKE = [
+    """\
 %load_ext minillama.course
-from minillama.course import check
-
+import torch
+from minillama.attention import causal_mask
+from minillama.course import check""",
+    """\
 def attend(q, k, v, mask=None):
+    if mask is None:
+        mask = causal_mask(q.shape[-2], k.shape[-2])
     scores = q @ k.transpose(-2, -1)
-    scores = scores.masked_fill(~mask, -torch.inf) if mask is not None else scores
+    scores = scores.masked_fill(~mask, -torch.inf)
     return scores.softmax(-1) @ v
 
-check(attend)"""
+check(attend)""",
+]
 
 
 class Film:
@@ -55,12 +61,13 @@ class Film:
 
     def __init__(self, notebook: Notebook) -> None:
         self.page, self.frames = notebook.page, []
-        self.page.add_style_tag(content=HIDE)
+        self.page.mouse.move(5, 5)
 
     def take(self, milliseconds: int) -> None:
         """One picture of the page as it looks now."""
-        png = self.page.screenshot(clip={"x": 0, "y": 0, **SIZE})
-        self.frames.append((Image.open(io.BytesIO(png)).convert("RGB"), milliseconds))
+        png = self.page.locator(".jp-NotebookPanel-notebook").screenshot()
+        picture = Image.open(io.BytesIO(png)).convert("RGB")
+        self.frames.append((picture.crop((0, 0, *SIZE)), milliseconds))
 
 
 def explore(film: Film, notebook: Notebook) -> None:
@@ -80,12 +87,12 @@ def explore(film: Film, notebook: Notebook) -> None:
 
 def train(film: Film, notebook: Notebook) -> None:
     """Start a training and watch the curve fall."""
-    view = notebook.output_of("dashboard")
+    view = notebook.output_of("widgets.dashboard")
     film.take(800)
     view.get_by_role("button", name="Start").click()
     state = view.locator(".minillama-state")
     wait_for(lambda: state.inner_text() == "Training", "no training began")
-    while state.inner_text() == "Training":
+    while not state.inner_text().startswith("Finished"):
         film.page.wait_for_timeout(1500)
         film.take(160)
     film.take(1800)
@@ -107,10 +114,10 @@ def record(folder: Path) -> list[tuple[Image.Image, int]]:
     server = Server(folder)
     try:
         with open_browser() as browser:
-            for name, (source, play) in SCENES.items():
-                notebook = new_notebook(cells=[new_code_cell(source)])
+            for name, (sources, play) in SCENES.items():
+                notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
                 write_notebook(server.notebooks / f"{name}.ipynb", tidy(notebook))
-                page = browser.new_page(viewport=SIZE)
+                page = browser.new_page(viewport=WINDOW)
                 lab = Notebook(server, page, f"{name}.ipynb")
                 lab.run_all()
                 film = Film(lab)

@@ -104,9 +104,12 @@ def test_a_vocabulary_smaller_than_the_beams():
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"n_beams": 0}, "n_beams >= 1, not 0"),
+        ({"n_beams": 0}, "n_beams >= 1 and .*, not 0 and 1.0"),
         ({"max_new_tokens": -1}, "max_new_tokens must be 0 or more"),
-        ({"length_penalty": math.nan}, "a finite length_penalty"),
+        ({"length_penalty": math.nan}, "a length_penalty from -10 to 10, not 2 and nan"),
+        ({"length_penalty": 1e308}, "a length_penalty from -10 to 10"),
+        ({"length_penalty": -1e308}, "a length_penalty from -10 to 10"),
+        ({"length_penalty": -(10**400)}, "a length_penalty from -10 to 10"),
         ({"tokens": []}, "the prompt is empty"),
         ({"tokens": [23]}, "ids from 23 to 23"),
     ],

@@ -28,7 +28,7 @@ LATER = {
 NOT_YET = ["data"]
 # What no lesson builds, and why.
 NOT_TAUGHT = {
-    "generate": "read in lesson 18, not built",
+    "generate": "checks its input, then runs the loop that lesson 18 shows",
     "new_generator": "two lines of PyTorch",
     "check_prompts": "words its errors",
     "checked_logits": "words its error",

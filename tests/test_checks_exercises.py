@@ -238,32 +238,25 @@ clip_by_global_norm(gradients, largest)
 - in-place: [g.mul_((largest / (norm + 1e-6)).clamp(max=1.0)) for g in gradients]
 - ? "gives a Tensor. A list of the tensors, scaled, is right": gradients[0]
 # Lesson 18
+simple_generate(model, tokens, n, choose, stop=None)
+- right:
+    ids = torch.tensor([tokens])
+    while ids.shape[1] < len(tokens) + n:
+        token = torch.as_tensor(choose(model(ids).squeeze(0)[-1]))
+        if stop is not None and token.item() == stop:
+            return ids[0].tolist()
+        ids = torch.cat([ids, token.reshape(1, 1)], dim=1)
+    return ids.squeeze(0)
+- right:
+    if n == 0: return [*tokens]
+    token = choose(model(torch.tensor([tokens]))[:, -1].flatten())
+    if token == stop: return [*tokens]
+    return simple_generate(model, [*tokens, token], n - 1, choose, stop)
+- ? "gives no list of token ids": model(torch.tensor([tokens]))
 nucleus_size(probabilities, top_p)
 - right:
     before = [[0, *accumulate(sorted(row, reverse=True))][:-1] for row in probabilities.tolist()]
     return torch.tensor([sum(mass < top_p for mass in row) for row in before])
-gumbel_draw(logits, points)
-- right: (logits.softmax(-1) / -points.log()).argmax(dim=1)
-- right:
-    noise = [[-math.log(-math.log(u)) for u in row] for row in points.tolist()]
-    sums = [[x + n for x, n in zip(*rows)] for rows in zip(logits.tolist(), noise)]
-    return torch.tensor([row.index(max(row)) for row in sums])
-apply_eta(logits, epsilon)
-    p, log_p = logits.softmax(-1), logits.log_softmax(-1)
-- right:
-    out = logits.clone()
-    for row, p in zip(out, p):
-        h = torch.distributions.Categorical(probs=p).entropy().item()
-        row[p < min(epsilon, math.sqrt(epsilon) * math.exp(-h))] = -math.inf
-    return out
-- right:
-    entropy = -(p * log_p.clamp(min=-1e4)).sum(-1, keepdim=True)
-    bar = (0.5 * math.log(epsilon) - entropy).clamp(max=math.log(epsilon))
-    return logits.masked_fill(log_p < bar, float("-inf"))
-- plus-entropy:
-    entropy = (p * p.log()).sum(-1, keepdim=True)
-    limit = (epsilon**0.5 * torch.exp(-entropy)).clamp(max=epsilon)
-    return logits.masked_fill(p < limit, -math.inf)
 until(parts, stop)
 - right:
     held = ""

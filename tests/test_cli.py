@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import log
 from pathlib import Path
 from statistics import fmean
@@ -25,9 +25,12 @@ from minillama.cli.options import given as given_options
 from minillama.cli.shared import clock, command
 from minillama.data import Documents, documents_from_texts
 from minillama.evaluate.losses import document_losses
-from minillama.runs import read_log
+from minillama.runs import read_log, read_reference
+from minillama.system import machine
 from minillama.system.files import read_text
-from minillama.training.config import TrainConfig
+from minillama.training.config import TrainConfig, draft
+from minillama.training.events import Started
+from minillama.training.expect import MEASURED, expected_ratio
 
 ROOT = Path(__file__).parent.parent
 QUICK = "--preset tiny --tokenizer char --seq-len 16 --batch-size 2 --threads 1 --dtype float32"
@@ -195,9 +198,9 @@ def test_too_little_memory_is_told_in_a_sentence(capsys, monkeypatch):
         return torch.empty(2**60, dtype=torch.int8)
 
     monkeypatch.setattr(minillama, "load", too_much)
-    assert "not enough memory" in refused(capsys, "generate")
+    assert "does not have enough memory" in refused(capsys, "generate")
     monkeypatch.setattr(minillama, "load", lambda *arguments: bytes(2**62))
-    assert "not enough memory" in refused(capsys, "generate")
+    assert "does not have enough memory" in refused(capsys, "generate")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0, "0:00"), (245.4, "4:05"), (3845.0, "1:04:05")])
@@ -558,6 +561,86 @@ def test_eval_on_toytown_in_the_language_of_the_training(capsys, tmp_path, model
     assert f"  {floor:.2f} nats per story, the floor\n" in out
 
 
+@pytest.fixture(scope="module")
+def own_run(tmp_path_factory):
+    """A run on a text of one's own, and that text."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "text.txt").write_text(TEXT * 2, encoding="utf-8")
+    options = f"train {QUICK} --steps 40 --every 20 --corpus"
+    assert main([*options.split(), str(folder / "text.txt"), "--out", str(folder / "run")]) == 0
+    return folder / "run", folder / "text.txt"
+
+
+def test_a_run_on_own_text_says_what_its_loss_is_worth(own_run, capsys, tmp_path):
+    folder, text = own_run
+    out = run(capsys, f"train {QUICK} --steps 2 --corpus", text, "--out", tmp_path / "run")
+    reference = read_reference(tmp_path / "run")
+    assert f"{reference.bits_per_byte:.3f} bits per byte by a {reference.n}-gram model" in out
+    assert f"{reference.lzma:.3f} by lzma, {reference.gzip:.3f} by gzip" in out
+    assert reference == read_reference(folder) and reference.loss < log(30)
+    assert f"{2 * 2 * 16 / 1e6:.1f} million tokens" in out and "times the whole text" in out
+
+
+def test_eval_of_a_run_measures_what_it_held_out(own_run, capsys, monkeypatch):
+    """As the training did at its end, for its text, or if no text is named; --all measures all."""
+    folder, text = own_run
+    last = read_log(folder).validation[-1]
+    n = int((Documents.load(folder / "data" / "valid.npz").lengths - 1).sum())
+    for words in ([text], [], [text.parent / "." / text.name]):
+        out = run(capsys, "eval --model", folder, *words).splitlines()
+        assert f": {n:,} tokens that {folder} held out and never learned from" in out[0]
+        assert float(out[1].split()[0]) == pytest.approx(last["loss"], abs=1e-4)
+        assert float(out[2].split()[0]) == pytest.approx(last["bits_per_byte"], abs=1e-4)
+        assert "-gram model" in out[3]
+    whole = run(capsys, "eval --all --model", folder, text)
+    assert "held out" not in whole and "in windows of" in whole.splitlines()[0]
+    assert "held out" not in run(capsys, "eval --separator blank --model", folder, text)
+    assert "name one" in refused(capsys, "eval --all --model", folder)
+    [checkpoint, *_] = sorted((folder / "checkpoints").glob("step-*"), reverse=True)
+    assert "held out" in run(capsys, "eval --model", checkpoint, text)
+
+
+def test_eval_on_another_text_measures_all_of_it(own_run, capsys, tmp_path):
+    other = shutil.copy(own_run[1], tmp_path / "other.txt")
+    assert "held out" not in run(capsys, "eval --model", own_run[0], other)
+
+
+def started(**changes):
+    """The first lines of a training on ToyTown."""
+    plan = replace(draft(TrainConfig()), steps=changes.pop("steps", 600))
+    facts = {"corpus_tokens": 10**6, "timed": True, "floor": 0.67} | changes
+    shape = minillama.ModelConfig.preset("small", vocab_size=300)
+    return train.started(Started(Path("run"), plan, shape, 10**6, 0, **facts))
+
+
+def test_training_says_what_to_expect(monkeypatch):
+    [(_, short), *_, (most, long)] = MEASURED["small"]
+    assert f"ends at about {long:.2f} times the floor" in started(steps=most)
+    ratios = [expected_ratio(replace(draft(TrainConfig()), steps=n)) for n in range(300, most, 50)]
+    assert ratios == sorted(ratios, reverse=True) and long < ratios[-1] < ratios[0] <= short
+    assert f"time for {most * 2048 / 1e6:.1f} million tokens" in started(steps=most)
+    for steps in (1, 4 * most):  # nobody has measured that
+        assert "ends at about" not in started(steps=steps)
+    for other in ({"corpus": "my.txt"}, {"init_from": "toytown"}, {"preset": "tiny"}):
+        assert expected_ratio(replace(draft(TrainConfig(**other)), steps=most)) is None
+
+
+def test_training_says_that_other_programs_are_busy(monkeypatch):
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
+    assert "Other programs" not in started(others=0.1)
+    assert "about 1.5 of this machine's 2 processors" in started(others=1.5)
+    assert "fewer steps fit into the time" in started(others=1.5)
+    assert "fewer steps fit into the time" not in started(others=1.5, timed=False)
+
+
+def test_training_explains_nats_and_floor_where_it_first_prints_them(own_run, capsys, tmp_path):
+    out = run(capsys, f"train {QUICK} --steps 2 --corpus", own_run[1], "--out", tmp_path / "run")
+    assert out.index("-ln of the probability") < out.index("validation loss")
+    assert out.count("-ln of the probability") == 1
+    assert "No model can get below 0.670, the floor" in started()
+    assert "floor" not in started(floor=None)
+
+
 def test_eval_on_a_file(capsys, model, text_file):
     out = run(capsys, "eval --model", model, text_file)
     assert out.splitlines()[0].endswith(" tokens, in windows of 512")
@@ -603,7 +686,7 @@ def test_eval_says_what_nats_and_the_floor_are_where_it_first_prints_them(capsys
 
 
 def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
-    from minillama.cli import evaluate
+    from minillama.cli import evaluate, scoring
 
     described = []
 
@@ -613,6 +696,7 @@ def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
             super().__init__(*arguments, **options | {"disable": True})
 
     monkeypatch.setattr(evaluate, "tqdm", Bar)
+    monkeypatch.setattr(scoring, "tqdm", Bar)
     assert main(["eval", "--model", str(model), str(text_file)]) == 0
     assert described == ["loading the model", "encoding", "scoring"]
     described.clear()
@@ -621,7 +705,7 @@ def test_eval_shows_bars(capfd, model, text_file, monkeypatch):
 
 
 def test_eval_of_much_text_uses_the_threads_that_are_fastest(capsys, model, text_file, monkeypatch):
-    from minillama.cli import evaluate
+    from minillama.cli import scoring
     from minillama.evaluate import losses
     from minillama.system import machine
 
@@ -634,7 +718,7 @@ def test_eval_of_much_text_uses_the_threads_that_are_fastest(capsys, model, text
         return original(*arguments)
 
     monkeypatch.setattr(losses, "document_losses", watched)
-    monkeypatch.setattr(evaluate, "MEASURED", 10)
+    monkeypatch.setattr(scoring, "MEASURED", 10)
     monkeypatch.setattr(machine, "fastest", lambda work, dtype: (work(dtype), (3, dtype))[1])
     before = torch.get_num_threads()
     assert run(capsys, "eval --model", model, text_file) == expected

@@ -42,6 +42,7 @@ FILES = [
     "validation.csv",
     "samples.jsonl",
     "status.json",
+    "reference.json",
     "checkpoints/latest",
     "checkpoints/step-000003/config.json",
     "checkpoints/step-000003/state.json",

@@ -52,7 +52,7 @@ def test_read_text_reads_what_any_system_wrote(tmp_path):
         ("Mia ran.".encode("utf-16-be"), "is UTF-16 text, not UTF-8"),
         ("Mia ran, 小安 slept.\n".encode("utf-16-le"), "is UTF-16 text, not UTF-8"),
         ("Mia ran.".encode("utf-32"), "is UTF-32 text, not UTF-8"),
-        (gzip.compress(b"Mia ran." * 99)[:-9], "is damaged: it begins like a gzip file"),
+        (gzip.compress(b"Mia ran." * 99)[:-9], "is damaged: it starts like a gzip file"),
         (gzip.compress(b"Mia ran.")[:5], "is damaged"),
         (b"\x1f\x8bMia ran.", "is damaged"),
         (gzip.compress(b" "), "is empty"),

@@ -114,7 +114,7 @@ def test_wherever_the_disk_refuses_nothing_is_lost(
         if (folder / "data").exists():
             step = runs.step_of(latest) if latest else None
             safe = f"the checkpoint of step {step} is whole" if latest else "no checkpoint was"
-            assert safe in said and said.endswith("once that is mended")
+            assert safe in said and said.endswith("once this is fixed")
         events = go_on(short_config, folder)
         assert isinstance(events[-1], Finished)
         assert losses(folder) == losses(tmp_path / "whole")
@@ -237,7 +237,7 @@ def test_a_real_limit_on_what_is_written(short_config, tmp_path):
     assert failed.returncode == 2, failed.stderr
     assert failed.stderr.strip().splitlines()[-1] == (
         f"minillama: error: cannot write step-000002 in {out / 'checkpoints'}: File too large; "
-        "no checkpoint was saved yet, and --resume begins again once that is mended"
+        "no checkpoint has been saved yet, and --resume starts again once this is fixed"
     )
     assert "Traceback" not in failed.stderr
     assert [*out.glob("checkpoints/*")] == []

@@ -61,11 +61,64 @@ def eight_processors(monkeypatch):
     return work_taking, used
 
 
-def test_threads_go_down_as_long_as_that_helps(eight_processors):
+def test_the_fastest_number_of_threads_is_found_and_of_equal_ones_the_smallest(eight_processors):
     work_taking, used = eight_processors
-    seconds = {8: 4.0, 4: 2.0, 2: 3.0, 1: 1.0}  # 1 would be best, but 2 was worse than 4
-    assert machine.fastest(work_taking(lambda n, _: seconds[n]), dtype="float32") == (4, "float32")
-    assert {n for n, _ in used} == {8, 4, 2}
+    for seconds, best in [
+        ({8: 4.0, 4: 2.0, 2: 3.0, 1: 1.0}, 1),
+        ({8: 1.0, 4: 1.05, 2: 1.5, 1: 3.0}, 4),
+        ({8: 1.0, 4: 2.0, 2: 4.0, 1: 8.0}, 8),
+    ]:
+        work = work_taking(lambda n, _, seconds=seconds: seconds[n])
+        assert machine.fastest(work, dtype="float32") == (best, "float32")
+    assert {n for n, _ in used} == {8, 4, 2, 1}
+
+
+@pytest.mark.parametrize("begins", [0.0, 0.3, 0.7, 1.1, 1.6, 2.0, 2.4])
+def test_a_neighbor_that_comes_and_goes_does_not_change_the_choice(monkeypatch, begins):
+    """For two seconds of every three, another program takes half of what two threads would get.
+
+    The measuring begins at any moment of that.
+    """
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 2)
+    clock = [begins]
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(machine.time, "process_time", lambda: 0.0)
+    others = lambda: 2.0 * (clock[0] // 3) + min(clock[0] % 3, 2.0)  # noqa: E731
+    monkeypatch.setattr(machine, "_computed_by_all", others)
+    quiet = {(2, "float32"): 0.06, (1, "float32"): 0.1, (2, "bfloat16"): 0.05}
+
+    def work(dtype):
+        threads = torch.get_num_threads()
+        slower = 2.5 if threads == 2 and clock[0] % 3 < 2 else 1.0
+        clock[0] += quiet[threads, dtype] * slower
+
+    assert machine.fastest(work) == (2, "bfloat16")
+    assert clock[0] - begins < 2 * machine.PATIENCE + 2
+
+
+def test_on_one_thread_only_the_time_that_it_computed_counts(monkeypatch):
+    clock, computed = [0.0], [0.0]
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(machine.time, "process_time", lambda: computed[0])
+    calls = []
+
+    def work(dtype):
+        calls.append(dtype)
+        clock[0] += 9.0 if dtype == "bfloat16" else 1.0  # it had to wait for another program
+        computed[0] += 0.5 if dtype == "bfloat16" else 1.0
+
+    assert machine.fastest(work, threads=1) == (1, "bfloat16")
+    assert len(calls) < 20
+
+
+def test_what_others_compute_is_seen():
+    others = machine.Others()
+    program = "import time; end = time.time() + 1.0\nwhile time.time() < end: sum(range(1000))"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    if platform.system() == "Linux":
+        assert 0.1 < others.processors() < machine.usable_cpus() + 0.5
+    else:
+        assert others.processors() == 0
 
 
 def test_bfloat16_has_to_be_clearly_faster(eight_processors):

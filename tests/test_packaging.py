@@ -108,7 +108,7 @@ def test_version_is_a_release():
 def test_missing_asset_says_what_there_is(name):
     from minillama.system.assets import asset_path
 
-    with pytest.raises(FileNotFoundError, match=f"comes without '{name}'.* it has "):
+    with pytest.raises(FileNotFoundError, match=f"does not come with '{name}'.* it has "):
         asset_path(name)
 
 

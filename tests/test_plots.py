@@ -20,7 +20,7 @@ from minillama.plots.curves import loss_curve, save_loss_curve
 from minillama.plots.llama_map import BOXES, PARTS
 from minillama.plots.show import picture
 from minillama.plots.text import drawable, readable
-from minillama.runs import RunLog
+from minillama.runs import Reference, RunLog
 from minillama.runs.logs import Log
 
 
@@ -70,6 +70,15 @@ def test_without_a_floor_none_is_drawn():
 def test_a_floor_can_be_given():
     drawn = lines(loss_curve(log(np.nan), floor=0.5, ax=axes()))
     assert set(drawn["floor"].get_ydata()) == {0.5}
+
+
+def test_where_no_floor_is_known_an_ngram_model_is_drawn():
+    reference = Reference(n=3, loss=0.9, bits_per_byte=1.0, gzip=3.0, lzma=2.0)
+    drawn = lines(loss_curve(log(np.nan), ax=axes(), reference=reference))
+    assert drawn.keys() == {"training", "validation", "3-gram"}
+    assert set(drawn["3-gram"].get_ydata()) == {0.9}
+    assert drawn["3-gram"].get_linestyle() == ":"
+    assert "3-gram model 0.900" in drawn["3-gram"].get_label()
 
 
 def test_a_run_without_validation_yet_has_a_curve():
@@ -174,6 +183,14 @@ def test_bars_of_two_distributions_stand_beside_each_other():
     widths = [bar.get_width() for bar in ax.patches]
     assert widths == pytest.approx([0.8, 0.2, 0.4, 0.6])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["before", "after"]
+
+
+def test_what_two_distributions_leave_over_is_shown_for_both():
+    first, second = torch.tensor([0.98, 0.01, 0.01]), torch.tensor([0.6, 0.3, 0.1])
+    ax = plots.distribution_bars(first, list("abc"), top=1, other=second)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "all 2 others"]
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == pytest.approx([0.98, 0.02, 0.6, 0.4]) and ax.get_xlabel() == "probability"
 
 
 def test_tokens_are_darker_the_larger_their_number():

@@ -22,7 +22,14 @@ CONFIGS = {
 }
 DRAWINGS = {
     name: getattr(plots, name)
-    for name in ("attention_flow", "heads_flow", "swiglu_flow", "block_flow", "cache_flow")
+    for name in (
+        "attention_flow",
+        "heads_flow",
+        "swiglu_flow",
+        "block_flow",
+        "cache_flow",
+        "sampling_flow",
+    )
 }
 each_drawing = pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 each_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
@@ -99,6 +106,7 @@ def test_weights_have_the_names_and_sizes_of_the_model(draw):
         "swiglu_flow": {"w_gate", "w_up", "w_down", "64 → 176", "176 → 64"},
         "block_flow": {"RMSNorm", "attention_norm", "Attention", "wq wk wv wo", "ffn_norm"}
         | {"SwiGLU", "w_gate w_up w_down"},
+        "sampling_flow": {"LLaMA", "2 blocks, head"},
     }
     assert seen == expected[draw.__name__]
 
@@ -113,6 +121,7 @@ def test_weights_have_the_names_and_sizes_of_the_model(draw):
         ("heads_flow", {"(2, T, 10)": 2}),
         ("swiglu_flow", {"(T, 64)": 2, "(T, 176)": 3}),
         ("block_flow", {"(T, 64)": 7}),
+        ("sampling_flow", {"(T)": 1, "(T, 2048)": 1, "(2048)": 1}),
     ],
 )
 def test_shapes_are_those_of_the_config(name, shapes):

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from minillama.system import files
+from minillama.system.files import text_bytes
 from minillama.training import texts
 from minillama.training.texts import HeldOut, between, check_room, is_one_text, read_documents
 
@@ -162,7 +163,7 @@ def test_text_in_pieces_is_the_same_text(tmp_path, monkeypatch, together):
         (b"Mia ran.\xe5\xb0", "not UTF-8 text, as its byte 8 shows"),
         (b"Mia ran.\0", "zero bytes"),
         (b"\xef\xbb\xbf \n ", "is empty"),
-        (gzip.compress(b"Mia ran." * 99)[:-9], "ends too soon"),
+        (gzip.compress(b"Mia ran." * 99)[:-9], "cut off or corrupted"),
     ],
 )
 def test_text_in_pieces_is_refused_like_whole_text(tmp_path, monkeypatch, together, content, says):
@@ -178,3 +179,18 @@ def test_text_that_memory_cannot_hold_is_told_before_it_is_read(tmp_path, monkey
         written(tmp_path / name, "a" * 2**20)
         with pytest.raises(ValueError, match=r"GiB of memory, .* has .*: give a part"):
             check_room((tmp_path / name).parent if "/" in name else tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["text.txt.gz", "text.txt"])
+def test_a_compressed_text_counts_as_large_as_it_unpacks(tmp_path, monkeypatch, name):
+    """By what comes out of it: neither by its size, nor by the size that its end claims."""
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b"a" * 2**20) + gzip.compress(b"a"))  # the end says: one byte
+    assert text_bytes(path, 2**30) == 2**20 + 1
+    assert text_bytes(path, 1000) == 2**20  # and no further
+    monkeypatch.setattr(texts, "memory_bytes", lambda: 2**22)
+    with pytest.raises(ValueError, match="of memory"):
+        check_room(path)
+    path.write_bytes(gzip.compress(b"a" * 1000)[:-4])  # damaged, which read_text says better
+    assert text_bytes(path, 2**30) <= 1000
+    check_room(path)

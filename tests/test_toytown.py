@@ -217,6 +217,14 @@ def test_the_judge_needs_no_good_story_only_straight_facts():
     assert toytown.judge("") == toytown.Verdict(0, 0, False, False, None)
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_last_sentence_which_may_break_off_is_left_out(language):
+    text = toytown.story(3, language=language).text  # with quotes that end after a full stop
+    cuts = {toytown.whole_sentences(text[:end], language) for end in range(len(text) + 1)}
+    assert len(cuts) == toytown.judge(text).sentences
+    assert all(text.startswith(cut) and (not cut or toytown.judge(cut).consistent) for cut in cuts)
+
+
 @settings(max_examples=60)
 @given(st.text(max_size=200), st.sampled_from(["en", "zh"]), st.integers(0, 99), st.floats(0, 1))
 def test_arbitrary_text_is_refused_without_error(noise, language, seed, where):

@@ -18,6 +18,7 @@ from minillama.model import Llama
 from minillama.runs.folder import read_run
 from minillama.system.assets import asset_path
 from minillama.training import setup, sources
+from minillama.training import validate as validate_module
 from minillama.training.checkpoint import save_batches
 from minillama.training.config import TrainConfig, draft
 from minillama.training.events import (
@@ -33,7 +34,7 @@ from minillama.training.events import (
 from minillama.training.loop import kept_steps, resume, train
 from minillama.training.sources import find_source
 from minillama.training.step import Diverged, new_training, take_step
-from minillama.training.validate import validate
+from minillama.training.validate import validate, write_samples
 from minillama.weights import load_model
 
 
@@ -246,6 +247,34 @@ def test_minutes_become_steps(text_file, tmp_path, monkeypatch):
     assert slow.steps == pytest.approx((120 - 1.2 - 1 - 13) / 0.8, abs=1)
 
 
+@pytest.mark.parametrize(("steps", "every"), [(5, 20), (40, 20), (400, 40)])
+def test_a_short_run_stops_to_look_only_now_and_then(text_file, steps, every):
+    corpus = opened(text_file)
+    model = Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size))
+    config = asked(text_file, steps=steps, threads=1, dtype="float32")
+    assert setup.decide(config, model, corpus, 0.0, began=0.0).every == every
+    config = replace(config, every=2)
+    assert setup.decide(config, model, corpus, 0.0, began=0.0).every == 2
+
+
+def test_samples_are_one_and_short_in_the_first_third(text_file, monkeypatch):
+    corpus = opened(text_file)
+    training = new_training(
+        Llama(ModelConfig.preset("tiny", vocab_size=corpus.tokenizer.vocab_size)),
+        draft(asked(text_file)),
+    )
+    asked_for = []
+
+    def written(model, prompts, max_new_tokens, **_):
+        asked_for.append((len(prompts), max_new_tokens))
+        return [[]] * len(prompts)
+
+    monkeypatch.setattr(validate_module, "continuations", written)
+    for training.step in (5, 9, 10, 30):
+        assert len(write_samples(training, corpus, 30)) == asked_for[-1][0]
+    assert asked_for == [(1, 64), (1, 64), (2, 256), (2, 256)]
+
+
 def test_a_run_can_go_on_from_a_model(finished, text_file, tmp_path):
     """From its very weights, with its shape and tokenizer, whatever the preset."""
     folder, _ = finished
@@ -450,7 +479,7 @@ def test_a_folder_that_holds_something_is_refused(text_file, tmp_path):
 @pytest.mark.parametrize("changes", [{"batch_size": 2**20}, {"preset": "llama-65b"}])
 def test_more_than_this_machine_can_hold_is_refused(text_file, tmp_path, monkeypatch, changes):
     monkeypatch.setattr(setup, "memory_bytes", lambda: 2**33)
-    with pytest.raises(ValueError, match=r"GiB of memory at least, .* this machine has 8 GiB"):
+    with pytest.raises(ValueError, match=r"at least .* GiB of memory, .* this machine has 8 GiB"):
         list(train(asked(text_file, **changes), tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

@@ -1,4 +1,5 @@
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -120,6 +121,22 @@ def test_heads_of_another_width_come_back(format, tmp_path):
     assert_same_weights(loaded, model)
     tokens = torch.randint(11, (2, 10))
     assert torch.equal(model(tokens), loaded(tokens))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+@pytest.mark.parametrize("format", FORMATS)
+def test_others_may_read_what_the_umask_lets_them(format, umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        save_model(random_llama(), tmp_path / "model", format)
+        save_model(random_llama(), tmp_path / "model", format)  # over an older one, too
+    finally:
+        os.umask(before)
+    files = [*(tmp_path / "model").iterdir()]
+    assert {file.name: file.stat().st_mode & 0o777 for file in files} == {
+        file.name: mode for file in files
+    }
 
 
 def test_ntk_becomes_its_theta_at_hugging_face(tmp_path):

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not lacks_memory(error):
             raise
         print(
-            "minillama: error: this machine has not enough memory for that: choose a smaller "
+            "minillama: error: this machine does not have enough memory for this: choose a smaller "
             "model, batch or length",
             file=sys.stderr,
         )

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 DESCRIPTION = """\
-Measure this machine: training and writing, in turns with Hugging Face transformers where it is
-installed; what matrix products and memory allow at best; seconds to the first text; peak memory;
-how long the lessons that train take. About five minutes on an idle machine; other work shows.
+Measure this machine: training and writing (in turns with Hugging Face transformers, if that is
+installed), the most that its matrix products and memory allow, the seconds to the first text, peak
+memory, and how long the lessons that train take. This takes about five minutes on an idle machine;
+other programs that are running make the figures worse.
 
 parts: training, decoding, start, memory, lessons
 """
@@ -26,7 +27,11 @@ def add(subparsers: Any) -> None:
     )
     option = parser.add_argument
     option("parts", nargs="*", metavar="PART", help="measure only these (default: all)")
-    option("--quick", action="store_true", help="a minute: fewer rounds and shapes, no lessons")
+    option(
+        "--quick",
+        action="store_true",
+        help="take about a minute: fewer rounds and shapes, no lessons",
+    )
     option("--threads", type=int, metavar="N", help="CPU threads for training (default: measured)")
     option(
         "--json",

@@ -23,7 +23,7 @@ def add(subparsers: Any) -> None:
         "corpus",
         help="read, write or measure the stories of ToyTown",
         description="The stories of ToyTown: on the screen, in a file, or measured. The same seed "
-        "gives the same stories everywhere; those of the seeds S, S+1, ... follow each other.",
+        "gives the same stories everywhere: the first is that of seed S, the next that of S + 1.",
         allow_abbrev=False,
     )
     option = parser.add_argument
@@ -66,7 +66,7 @@ def add(subparsers: Any) -> None:
         type=int,
         const=SHOWN,
         metavar="N",
-        help=f"print the first N, or {SHOWN} where N is left out (default: all of them, but none "
+        help=f"print the first N, or {SHOWN} if N is left out (default: all of them, but none "
         "with -o or --floor)",
     )
     option("--floor", action="store_true", help="print the floor: the loss no model can get below")
@@ -150,8 +150,8 @@ class Measure:
         error = stdev(self.nats) / sqrt(n) if n > 1 else float("nan")
         return (
             f"The floor, from {n:,} stories: the loss of a model that knew the exact probability\n"
-            "of each, which no model can get below. Losses are in nats, the unit of natural\n"
-            "logarithms: 1 nat is 1.44 bits.\n"
+            "of each, which no model can get below. Losses are in nats, a unit of surprise:\n"
+            "-ln of the probability of what came. 1 nat is 1.44 bits.\n"
             f"  {total / n:.2f} nats per story (standard error {error:.2f})\n"
             f"  {total / self.characters:.4f} nats per character\n"
             f"  {total / self.bytes / log(2):.4f} bits per byte"

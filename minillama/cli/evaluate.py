@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from minillama.cli.held_out import on_held_out, run_on
 from minillama.cli.options import add_options
+from minillama.cli.scoring import NATS, load, losses
 from minillama.cli.shared import language_learned
 from minillama.training.config import BOTH, LANGUAGES, TrainConfig, language_of
 
 if TYPE_CHECKING:
-    from minillama.data import Documents
     from minillama.model import Llama
     from minillama.tokenizer import Tokenizer
 
 ROWS = 50  # samples that are written side by side
-TOGETHER = 32  # documents that are scored side by side, as in a training's validation
-MEASURED = 100_000  # tokens; fewer are scored sooner than it takes to choose the threads
 READING = ("separator", "field")  # the options of a training that say how FILE is read
 LANGUAGE = "language of the stories, both: in turn (default: that of the model's training)"
-NATS = "the model's surprise: -ln of the probability that it gave to what came"
 
 
 def add(subparsers: Any) -> None:
@@ -30,9 +28,10 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "eval",
         help="measure how good a model is",
-        description="Without FILE, on ToyTown: how far the loss on new stories is from the floor, "
-        "and how many of the model's own stories are grammatical and consistent throughout. With "
-        "FILE: the loss on that text, all of it.",
+        description="On ToyTown: how far the loss on new stories is from the floor, which is the "
+        "loss that no model can get below, and how many of the model's own stories are grammatical "
+        "and consistent throughout. With FILE: the loss on that text. If the model is a run that "
+        "was trained on FILE, only the part counts that the run held out and never learned from.",
         allow_abbrev=False,
     )
     option = parser.add_argument
@@ -40,13 +39,19 @@ def add(subparsers: Any) -> None:
         "file",
         nargs="?",
         metavar="FILE",
-        help="text of your own, a file or a folder, read as by train --corpus (default: ToyTown)",
+        help="text of your own, a file or a folder, read as by train --corpus (default: what the "
+        "run was trained on, otherwise ToyTown)",
     )
     option(
         "--model",
         default="toytown",
         metavar="DIR",
         help="folder of a model or a run, or the name of one that ships (default: %(default)s)",
+    )
+    option(
+        "--all",
+        action="store_true",
+        help="measure all of FILE, also what the run learned from",
     )
     add_options(parser, TrainConfig, *READING)
     option("--language", choices=LANGUAGES, help=LANGUAGE)
@@ -73,8 +78,11 @@ def run(args: argparse.Namespace) -> None:
     reading = {name: getattr(args, name) for name in READING if hasattr(args, name)}
     if args.file and args.language:
         raise ValueError("--language is for ToyTown's stories: leave it out, or leave out FILE")
-    if reading and not args.file:
-        raise ValueError("--separator and --field are for a FILE of your own: name one")
+    if (reading or args.all) and not args.file:
+        raise ValueError("--all, --separator and --field are for a FILE of your own: name one")
+    if not args.all and (run := run_on(args.model, args.file, reading)):
+        print(on_held_out(args.model, run))
+        return
     with tqdm(total=1, desc="loading the model", leave=False, disable=None):
         texts, whole = read(Path(args.file), **reading) if args.file else ([], False)
         model, tokenizer = load(args.model)
@@ -98,26 +106,6 @@ def read(
     if is_one_text(path, separator, field):
         return [read_text(path)], False
     return read_documents(path, separator, field), True
-
-
-def load(name: str) -> tuple["Llama", "Tokenizer"]:
-    """A model that can be measured, and its tokenizer; raises ValueError for one that cannot."""
-    import torch
-
-    import minillama
-    from minillama.system.machine import keep_memory
-    from minillama.training.vocabulary import check_tokenizer
-
-    model, tokenizer = minillama.load(name, dtype=torch.float32)
-    check_tokenizer(tokenizer, f"of {name}")
-    known = model.config.vocab_size
-    if tokenizer.vocab_size > known:
-        raise ValueError(
-            f"the model {name} knows {known} tokens and its tokenizer {tokenizer.vocab_size}: "
-            "they do not belong together"
-        )
-    keep_memory()  # as a training does, for the logits of each batch
-    return model, tokenizer
 
 
 def on_text(
@@ -146,34 +134,6 @@ def on_text(
         f"  {nats / n:.4f} nats per token ({NATS})\n"
         f"  {bits_per_byte(nats, sum(len(text.encode()) for text in texts)):.4f} bits per byte"
     )
-
-
-def losses(model: "Llama", documents: "Documents") -> list[float]:
-    """The loss of each document in nats, with a bar of how many tokens are scored."""
-    import torch
-
-    from minillama.data import Documents
-    from minillama.evaluate.losses import document_losses
-    from minillama.system.machine import fastest, using_threads
-
-    # Documents of like length go together, so that little is computed for padding.
-    order = documents.lengths.argsort(kind="stable").tolist()
-    nats = [0.0] * len(order)
-    total = int((documents.lengths - 1).sum())
-    with tqdm(total=total, desc="scoring", unit="token", leave=False, disable=None) as bar:
-        threads = torch.get_num_threads()
-        if total > MEASURED:  # as a training measures which number is fastest
-            few = Documents.from_ids(documents[i] for i in order[-4:])
-            threads, _ = fastest(lambda dtype: document_losses(model, few), dtype="float32")
-        for start in range(0, len(order), TOGETHER):
-            chosen = order[start : start + TOGETHER]
-            batch = Documents.from_ids(documents[i] for i in chosen)
-            with using_threads(threads):
-                scored = document_losses(model, batch).tolist()
-            for i, loss in zip(chosen, scored, strict=True):
-                nats[i] = loss
-            bar.update(int((batch.lengths - 1).sum()))
-    return nats
 
 
 def on_toytown(

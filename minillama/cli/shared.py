@@ -6,6 +6,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minillama.runs.reference import Reference
 
 from minillama.runs.folder import read_run
 from minillama.training.config import BOTH, LANGUAGES
@@ -26,6 +30,14 @@ def command(
         program = (str(near), "-m", module)
     line = [*program, *map(str, words)]
     return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
+
+
+def compared(reference: "Reference") -> str:
+    """What others reach on the text that a run held out."""
+    return (
+        f"for comparison: {reference.bits_per_byte:.3f} bits per byte by a {reference.n}-gram "
+        f"model of the training text, {reference.lzma:.3f} by lzma, {reference.gzip:.3f} by gzip"
+    )
 
 
 def clock(seconds: float) -> str:

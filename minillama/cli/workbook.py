@@ -14,8 +14,8 @@ def add(subparsers: Any) -> None:
         help="make a folder of lessons to work through",
         description="Make a folder with the lessons, in which you write the parts of a LLaMA "
         "yourself, and with your own package my_minillama, which takes in each part that is right. "
-        "To a folder that was made by an earlier minillama, or for some lessons, the others are "
-        "added; what is there stays as it is.",
+        "If the folder is a workbook already, made by an earlier minillama or with only some of "
+        "the lessons, the missing lessons are added and everything in it stays as it is.",
         usage="%(prog)s [-h] DIR [--lessons NN ...] [--repair]",
         allow_abbrev=False,
     )

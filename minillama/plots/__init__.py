@@ -10,6 +10,7 @@ with needing("course", "minillama.plots"):
     from minillama.plots.effects import intervals
     from minillama.plots.flow_attention import attention_flow, cache_flow, heads_flow
     from minillama.plots.flow_block import block_flow, swiglu_flow
+    from minillama.plots.flow_sampling import sampling_flow
     from minillama.plots.functions import function_curves, function_maps
     from minillama.plots.heads import head_groups
     from minillama.plots.layers import component_bars, stream_sizes
@@ -19,7 +20,7 @@ with needing("course", "minillama.plots"):
     from minillama.plots.parts import loss_bars, memory_bars, stacked_shares
     from minillama.plots.pieces import token_pieces
     from minillama.plots.positions import loss_by_position, rope_clocks, rotation_plane
-    from minillama.plots.sampling import nucleus, spread
+    from minillama.plots.sampling import nuclei, nucleus, spread, trade_off
     from minillama.plots.seeds import seed_curves
     from minillama.plots.show import show
     from minillama.plots.tables import number_table
@@ -47,10 +48,12 @@ __all__ = [
     "loss_curve",
     "memory_bars",
     "neuron_text",
+    "nuclei",
     "nucleus",
     "number_table",
     "rope_clocks",
     "rotation_plane",
+    "sampling_flow",
     "save_loss_curve",
     "seed_curves",
     "show",
@@ -60,5 +63,6 @@ __all__ = [
     "swiglu_flow",
     "token_colors",
     "token_pieces",
+    "trade_off",
     "training_panels",
 ]

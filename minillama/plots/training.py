@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from minillama.plots.colors import FAINT, QUIET
 from minillama.plots.curves import TRAINING, loss_curve
-from minillama.runs import RunLog, read_log
+from minillama.runs import Reference, RunLog, read_log, read_reference
 
 SIDE = {
     "learning_rate": "learning rate",
@@ -19,11 +19,16 @@ SIDE = {
 SIZE = (9.6, 4.0)  # inches
 
 
-def training_panels(log: RunLog, steps: int | None = None, floor: float | None = None) -> Figure:
+def training_panels(
+    log: RunLog,
+    steps: int | None = None,
+    floor: float | None = None,
+    reference: Reference | None = None,
+) -> Figure:
     """The loss of a run with its floor, and small panels: learning rate, gradient norm, speed.
 
     `log` comes from `minillama.runs.read_log(folder)`. steps: of the whole run; given them, the
-    axes stay where they are while the run goes on. floor: as `loss_curve` takes it.
+    axes stay where they are while the run goes on. floor, reference: as `loss_curve` takes them.
     The figure is not one of pyplot's: it may be drawn in a thread, and needs no closing.
     """
     figure = Figure(figsize=SIZE)
@@ -31,7 +36,7 @@ def training_panels(log: RunLog, steps: int | None = None, floor: float | None =
         3, 2, width_ratios=(2.5, 1), left=0.07, right=0.985, top=0.93, bottom=0.12,
         wspace=0.2, hspace=0.5,
     )  # fmt: skip
-    loss = loss_curve(log, floor, figure.add_subplot(grid[:, 0]))
+    loss = loss_curve(log, floor, figure.add_subplot(grid[:, 0]), reference)
     # In one line above, where no curve can come, however short or long the run is.
     looks = {"frameon": False, "ncols": 3, "fontsize": 8, "columnspacing": 1, "handlelength": 1.5}
     loss.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3, **looks)
@@ -78,7 +83,7 @@ def run_panels(folder: Path, steps: int | None = None, floor: float | None = Non
     """
     try:
         log = read_log(folder)
-        return training_panels(log, steps, floor)
+        return training_panels(log, steps, floor, read_reference(folder))
     except (OSError, ValueError):
         columns = [(name, "f8") for name in ("step", "loss", "floor", *SIDE)]
         empty = np.empty(0, dtype=columns)

@@ -10,6 +10,7 @@ data/                  the corpus as token ids, encoded once (minillama.training
 log.csv                the losses: one row per training step (minillama.runs.logs)
 validation.csv         one row per validation
 samples.jsonl          what the model wrote along the way, one sample per line
+reference.json         what counting predicts, where no floor is known (minillama.runs.reference)
 checkpoints/step-...   whole folders: model, tokenizer, optimizer, state.json
 checkpoints/latest     the name of the newest complete checkpoint (minillama.runs.checkpoints)
 kept/step-...          small bfloat16 models kept for looking back
@@ -67,7 +68,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     path = folder / RUN
     if not path.is_file():
-        raise FileNotFoundError(f"there is no run in {folder} to resume; start one there")
+        raise FileNotFoundError(
+            f"there is no run in {folder} to resume: start one without --resume"
+        )
     run = read_json(path)
     parts = [run.get(name, {}) for name in ("asked", "plan", "model")]
     if not all(isinstance(part, dict) for part in parts) or "asked" not in run:

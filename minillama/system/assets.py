@@ -18,6 +18,6 @@ def asset_path(name: str) -> Path:
     kind = Path(name).parent
     there = sorted({path.name for root in ROOTS for path in (root / kind).glob("[!.]*")})
     raise FileNotFoundError(
-        f"minillama comes without {name!r}: in {kind.as_posix()!r} it has "
+        f"minillama does not come with {name!r}: in {kind.as_posix()!r} it has "
         f"{', '.join(there) or 'nothing'}"
     )

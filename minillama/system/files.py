@@ -77,7 +77,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises ValueError where it holds something else, or too much."""
     if path.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError(f"{path} is far too large for what it should be, a small JSON file")
+        raise ValueError(f"{path} is far too large: it should be a small JSON file")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -148,10 +148,27 @@ def _contents(path: Path) -> Iterator[bytes]:
                 if not packed:
                     raise
                 raise ValueError(
-                    f"{path} is damaged: it begins like a gzip file and ends too soon or "
-                    "holds something else; fetch or compress it again"
+                    f"{path} is damaged: it starts like a gzip file but is cut off or corrupted; "
+                    "download it or compress it again"
                 ) from None
             yield content
+
+
+def text_bytes(path: Path, enough: int) -> int:
+    """How many bytes `read_text` will find in a file, unpacked; it stops counting at `enough`.
+
+    A compressed file is unpacked piece by piece, since the size in its last bytes is that of its
+    last part only, modulo 4 GiB. What is damaged counts as far as it can be unpacked.
+    """
+    n_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP)) == GZIP
+    if packed:
+        n_bytes = 0
+        with suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
+            while n_bytes <= enough and (piece := file.read(2**20)):
+                n_bytes += len(piece)
+    return n_bytes
 
 
 def _wide_encoding(content: bytes) -> str | None:

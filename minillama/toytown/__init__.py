@@ -1,7 +1,7 @@
 """ToyTown: a small simulated town whose stories have exact probabilities and true labels."""
 
 from .judge import Verdict, judge
-from .reader import PrefixReader
+from .reader import PrefixReader, whole_sentences
 from .story import Story, parse, prefix_log_prob, story
 from .world import SPLITS
 
@@ -14,4 +14,5 @@ __all__ = [
     "parse",
     "prefix_log_prob",
     "story",
+    "whole_sentences",
 ]

@@ -58,6 +58,14 @@ def sentence_end(text: str, position: int, language: str) -> int | None:
     return match and match.end()
 
 
+def whole_sentences(text: str, language: str) -> str:
+    """The sentences of a text without the last, which may break off, be it before a last quote."""
+    end = 0
+    while (after := sentence_end(text, end + 1, language) or len(text)) < len(text):
+        end = after
+    return text[:end]
+
+
 def next_sentences(
     reading: Reading, text: str, language: str, only: dict[str, set[str]], options=None
 ) -> Iterator[Reading | float]:

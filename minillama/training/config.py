@@ -64,8 +64,10 @@ class TrainConfig:
         TOYTOWN,
         "WHAT",
         f"what to learn from: {TOYTOWN}, or text of your own in UTF-8: a file, or a folder of "
-        ".txt, .md and .jsonl files, which may be compressed as .gz. The last tenth of a single "
-        "text is held out to validate on; of documents, whole ones, about a tenth at most",
+        ".txt, .md and .jsonl files, which may be compressed as .gz. A single file of text is one "
+        "long text, and its last tenth is held out to validate on. In a folder, each file is a "
+        "document, as is each line of a .jsonl file; of documents, whole ones are held out, a "
+        "tenth of the text at most",
     )
     separator: str | None = option(
         None,
@@ -120,7 +122,10 @@ class TrainConfig:
     weight_decay: float = _experiment(0.1, "X", "weight decay of the matrices, decoupled")
     clip: float = _experiment(1.0, "X", "largest norm of the gradient; larger ones are scaled down")
     every: int | None = _experiment(
-        None, "N", "save, validate and sample every N steps", chosen="ten times in a short run"
+        None,
+        "N",
+        "save, validate and write samples every N steps",
+        chosen="ten times in a short run, but at most every 20 steps",
     )
     keep: int = _experiment(0, "N", "how many small models from along the way to keep")
     threads: int | None = _experiment(None, "N", "CPU threads", chosen="measured at the start")

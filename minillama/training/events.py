@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minillama.config import ModelConfig
+from minillama.runs.reference import Reference
 from minillama.training.config import Plan
 
 
@@ -33,6 +34,9 @@ class Started:
     n_parameters: int
     step: int
     floor: float | None  # nats per token, None where the corpus does not know it
+    corpus_tokens: int = 0  # that there are to learn from
+    others: float = 0.0  # processors that other programs used while this machine was measured
+    timed: bool = False  # whether the steps are as many as the minutes allow
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class Finished:
     folder: Path
     seconds: float
     validation: Validated  # on the final set
+    reference: Reference | None = None  # where the floor is not known
 
 
 Event = (

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from minillama.data import Batch
 from minillama.runs import control
@@ -18,6 +19,7 @@ from minillama.runs.control import StopRequested
 from minillama.runs.folder import begin_run, check_free, clean, read_run
 from minillama.runs.lock import locked
 from minillama.runs.logs import LOG, SAMPLES, VALIDATION, Log
+from minillama.runs.reference import read_reference
 from minillama.system.files import WriteError
 from minillama.system.interrupts import uninterrupted
 from minillama.system.machine import keep_memory, using_threads
@@ -96,11 +98,11 @@ def _run(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
             control.write_status(folder, "failed", words)
         if not isinstance(error, WriteError):
             raise
-        left = "no checkpoint was saved yet, and --resume begins again"
+        left = "no checkpoint has been saved yet, and --resume starts again"
         if checkpoint := latest_checkpoint(folder):
             step = step_of(checkpoint)
-            left = f"the checkpoint of step {step} is whole, and --resume goes on from there"
-        raise WriteError(f"{error}; {left} once that is mended") from error
+            left = f"the checkpoint of step {step} is complete, and --resume continues from it"
+        raise WriteError(f"{error}; {left} once this is fixed") from error
 
 
 def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Event]:
@@ -128,7 +130,7 @@ def _sitting(folder: Path, opened: Opened | None, began: float) -> Iterator[Even
 def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Iterator[Event]:
     """The training loop. The checkpoint of a step is saved before the validation after it."""
     batches = find_source(plan.corpus).batches(corpus, plan)
-    kept = kept_steps(plan.steps, plan.keep)
+    kept, reference = kept_steps(plan.steps, plan.keep), read_reference(folder)
     first, started = training.step, time.perf_counter()
     earlier = training.seconds
     with (
@@ -138,7 +140,16 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
     ):
         model = training.model
         control.write_status(folder, "training", floor=corpus.floor)
-        yield Started(folder, plan, model.config, model.n_parameters, first, corpus.floor)
+        yield Started(
+            folder=folder,
+            config=plan,
+            model=model.config,
+            n_parameters=model.n_parameters,
+            step=first,
+            floor=corpus.floor,
+            corpus_tokens=len(corpus.training.tokens),
+            **_circumstances(folder, first),
+        )
         while True:
             step, finished = training.step, training.step == plan.steps
             if step in kept:
@@ -150,7 +161,7 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
                 validated = validate(training, corpus, final=finished)
                 looks.add(validated)
                 yield validated
-                for prompt, text in write_samples(training, corpus):
+                for prompt, text in write_samples(training, corpus, plan.steps):
                     sampled = Sampled(step, prompt, text)
                     samples.add(sampled)
                     yield sampled
@@ -186,7 +197,16 @@ def _loop(folder: Path, plan: Plan, training: Training, corpus: Corpus) -> Itera
             yield row
     publish(folder, checkpoint)
     control.write_status(folder, "finished")
-    yield Finished(step, folder, training.seconds, validated)
+    yield Finished(step, folder, training.seconds, validated, reference)
+
+
+def _circumstances(folder: Path, first: int) -> dict[str, Any]:
+    """What Started says of how the plan was made, to those who see it begin."""
+    run = read_run(folder)
+    others = run.get("others")
+    if first or not isinstance(others, float):
+        return {}
+    return {"others": others, "timed": run["asked"].get("steps") is None}
 
 
 def _do_as_requested(

@@ -20,12 +20,14 @@ from minillama.data import PackedBatches, WindowBatches
 from minillama.model import Llama
 from minillama.runs import control
 from minillama.runs.folder import RUN, read_run
+from minillama.runs.reference import write_reference
 from minillama.system.files import write_json
-from minillama.system.machine import fastest, memory_bytes, seconds_for, using_threads
+from minillama.system.machine import Others, fastest, memory_bytes, seconds_for, using_threads
 from minillama.training.checkpoint import new_model
 from minillama.training.config import DEFAULT_MINUTES, PRESET, Plan, TrainConfig, draft
 from minillama.training.corpus import Corpus
 from minillama.training.events import Noted, Preparing
+from minillama.training.reference import measure_reference
 from minillama.training.sources import find_source, write_corpus
 from minillama.training.step import Diverged, new_training, take_step
 from minillama.training.validate import validate, write_samples
@@ -33,7 +35,8 @@ from minillama.weights import load
 from minillama.weights.build import hollow_model
 
 LOOKS = 10  # how often a run saves, validates and samples on its way, but
-LONGEST_WAIT = 180.0  # not less often than so many seconds
+LONGEST_WAIT = 180.0  # not less often than so many seconds, and
+FEWEST = 20  # not more often than after so many steps, in which little changes
 FINAL_LOOK = 4  # the last validation is on so many times more documents
 
 # The corpus, the seconds it takes to make a token of it, and the shape of the model for it.
@@ -87,11 +90,16 @@ def prepare(
         corpus, seconds_per_token, shape = opened
         yield from map(Noted, corpus.notes)
         if "plan" not in run:
+            if corpus.floor is None:
+                control.write_status(folder, "starting", "counting n-grams")
+                yield Preparing("counting n-grams", 0, 1)
+                write_reference(folder, measure_reference(corpus))
             control.write_status(folder, "starting", "measuring this machine")
             yield Preparing("measuring this machine", 0, 1)
-            trial = new_model(shape, asked.seed)
+            trial, others = new_model(shape, asked.seed), Others()
             with advising(draft(asked)):
                 plan = decide(asked, trial, corpus, seconds_per_token, began)
+            run["others"] = others.processors()  # which may be why there are few steps
             run |= {"plan": plan.to_dict(), "model": shape.to_dict(), "torch": torch.__version__}
             run |= {"minillama": minillama.__version__, "machine": platform.platform()}
             write_json(folder / RUN, run)
@@ -149,7 +157,7 @@ def decide(
         lambda dtype: step(replace(few_rows, dtype=dtype)), asked.threads, asked.dtype
     )
     plan = replace(plan, threads=threads, dtype=dtype)
-    steps, looks = asked.steps, LOOKS
+    steps, looks, most = asked.steps, LOOKS, FEWEST
     if steps is None:
         with using_threads(threads):
             step_seconds = seconds_for(lambda: step(plan))
@@ -163,11 +171,12 @@ def decide(
         looks = max(LOOKS, math.ceil(left / LONGEST_WAIT))
         left -= look_seconds * (looks - 1 + FINAL_LOOK)
         steps = max(1, int(left / step_seconds))
+        most = math.ceil(LONGEST_WAIT / step_seconds)
     return replace(
         plan,
         steps=steps,
         warmup=warmup_for(steps) if asked.warmup is None else asked.warmup,
-        every=asked.every or math.ceil(steps / looks),
+        every=asked.every or max(math.ceil(steps / looks), min(FEWEST, most)),
     )
 
 
@@ -184,7 +193,7 @@ def check_memory(shape: ModelConfig, plan: Plan, corpus_bytes: int = 0) -> None:
     memory = memory_bytes()
     if least > memory:
         raise ValueError(
-            f"this training needs {least / 2**30:,.0f} GiB of memory at least, for {weights:,} "
+            f"this training needs at least {least / 2**30:,.0f} GiB of memory, for {weights:,} "
             f"weights, batches of {tokens:,} tokens and {corpus_bytes / 2**30:,.1f} GiB of text, "
             f"and this machine has {memory / 2**30:,.0f} GiB: choose a smaller preset, batch_size, "
             "seq_len or text"

@@ -15,14 +15,13 @@ from reprlib import repr as short_repr
 
 import numpy as np
 
-from minillama.system.files import read_text, text_chunks
+from minillama.system.files import read_text, text_bytes, text_chunks
 from minillama.system.machine import memory_bytes
 from minillama.training.config import BLANK, FIELD
 
 PLAIN, LINES = (".txt", ".md"), (".jsonl", ".ndjson")  # the files that are read in a folder
 BYTES_PER_BYTE = 8  # memory that it takes to encode a byte of text: 5 to 16, as measured
 DIGEST = 16  # bytes
-UNPACKED = 3  # how many times larger a compressed text is, at least
 
 
 def is_one_text(path: Path, separator: str | None, field: str | None) -> bool:
@@ -87,16 +86,16 @@ def text_files(path: Path) -> list[Path]:
 
 def check_room(path: Path) -> None:
     """Raise ValueError for text that this machine has not the memory to encode."""
-    n_bytes = 0
+    memory, n_bytes = memory_bytes(), 0
+    most = memory // BYTES_PER_BYTE
     for file in text_files(path):
-        if file.is_file():
-            n_bytes += file.stat().st_size * (UNPACKED if file.name.endswith(".gz") else 1)
-    needed, memory = BYTES_PER_BYTE * n_bytes, memory_bytes()
-    if needed > memory:
+        if n_bytes <= most and file.is_file():
+            n_bytes += text_bytes(file, most - n_bytes)
+    if n_bytes > most:
         raise ValueError(
-            f"encoding the {n_bytes / 2**30:,.1f} GiB of text in {path} takes about "
-            f"{needed / 2**30:,.0f} GiB of memory, and this machine has {memory / 2**30:,.0f} GiB: "
-            "give a part of it"
+            f"encoding the {n_bytes / 2**30:,.1f} GiB of text or more in {path} takes at least "
+            f"{BYTES_PER_BYTE * n_bytes / 2**30:,.0f} GiB of memory, and this machine has "
+            f"{memory / 2**30:,.0f} GiB: give a part of the text"
         )
 
 
@@ -216,5 +215,5 @@ def _from_lines(file: Path, field: str) -> Iterator[str]:
         if not isinstance(value, str):
             raise ValueError(f"the field {field!r} in {where} is not text: {short_repr(value)}")
         if re.search("[\ud800-\udfff]", value):
-            raise ValueError(f"{where} has half of a surrogate pair, which is no character")
+            raise ValueError(f"{where} has half of a surrogate pair, which is not a character")
         yield value

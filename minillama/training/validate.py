@@ -10,6 +10,7 @@ from minillama.training.events import Validated
 from minillama.training.step import Diverged, Training
 
 SAMPLE_TOKENS = 256  # room for any story of the usual length
+FEW_TOKENS = 64  # of the one sample at the start of a run
 
 
 def validate(training: Training, corpus: Corpus, final: bool = False) -> Validated:
@@ -43,12 +44,20 @@ def validate(training: Training, corpus: Corpus, final: bool = False) -> Validat
     )
 
 
-def write_samples(training: Training, corpus: Corpus) -> list[tuple[str, str]]:
-    """How the model continues the corpus's prompts: pairs of prompt and whole text."""
+def write_samples(
+    training: Training, corpus: Corpus, steps: int | None = None
+) -> list[tuple[str, str]]:
+    """How the model continues the corpus's prompts: pairs of prompt and whole text.
+
+    steps: of the run; in the first third of them, where a model writes little that is worth
+    reading, there is only the first prompt, and what follows it is short.
+    """
+    first = steps is not None and training.step < steps / 3
+    prompts = corpus.prompts[: 1 if first else None]
     added = continuations(
         training.model,
-        corpus.prompts,
-        max_new_tokens=SAMPLE_TOKENS,
+        prompts,
+        max_new_tokens=FEW_TOKENS if first else SAMPLE_TOKENS,
         temperature=0.8,
         stop=corpus.tokenizer.eos_ids,
         seed=training.step,
@@ -56,5 +65,5 @@ def write_samples(training: Training, corpus: Corpus) -> list[tuple[str, str]]:
     decode = corpus.tokenizer.decode
     return [
         (decode(prompt), decode([*prompt, *more]))
-        for prompt, more in zip(corpus.prompts, added, strict=True)
+        for prompt, more in zip(prompts, added, strict=True)
     ]

@@ -54,9 +54,15 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Write a safetensors file; raises OSError, as other writing does, where the disk refuses."""
+    """Write a safetensors file; raises OSError, as other writing does, where the disk refuses.
+
+    The library makes files that only their owner may read; this one gets the usual permissions.
+    """
+    path.touch()
+    mode = path.stat().st_mode
     try:
         save_file(tensors, path, metadata={"format": "pt"})
+        path.chmod(mode)
     except SafetensorError as error:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:

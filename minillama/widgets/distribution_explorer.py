@@ -1,5 +1,6 @@
 """The distribution explorer: what may come next in a text, before and after the transforms."""
 
+import textwrap
 from html import escape
 from typing import Any
 
@@ -142,7 +143,8 @@ class DistributionExplorer(WithStill):
             f"after ({self._settings()}). {self._kept()}"
         )
         ax = distribution_bars(self.before, self._names, top=ROWS, other=self.after, labels=LABELS)
-        ax.set_title(f"after “{self.text[-60:]}”", fontsize=10)
+        shown = textwrap.shorten(self.text[::-1], 60, placeholder=" …")[::-1]
+        ax.set_title(f"after “{shown}”", fontsize=10, pad=28)
         return picture(ax, alt)
 
     def _beginning(self) -> list[int]:
@@ -192,8 +194,12 @@ class DistributionExplorer(WithStill):
         self._note.value = f"{names}. {self._kept()} Click a token to take it."
 
     def _kept(self) -> str:
-        kept = int((self.after > 0).sum())
-        return f"{kept:,} of {len(self.after):,} tokens can still be drawn."
+        kept, shown = int((self.after > 0).sum()), self._order
+        before, after = (max(0.0, 1 - float(p[shown].sum())) for p in (self.before, self.after))
+        return (
+            f"{kept:,} of {len(self.after):,} tokens can still be drawn. Those not shown have the "
+            f"probability {before:.3f} before and {after:.3f} after."
+        )
 
     def _settings(self) -> str:
         return ", ".join(f"{name} {getattr(self, name).value:g}" for name in RANGES)

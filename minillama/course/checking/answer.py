@@ -49,8 +49,8 @@ def run_probe(probe: Probe, answer: Any) -> list[Outcome]:
     outcomes: list[Outcome] = []
     with torch.random.fork_rng(devices=[]), redirect_stdout(io.StringIO()) as out:
         torch.default_generator.manual_seed(0)  # the CPU's; all devices' takes a millisecond
-        cases = probe(answer)
         try:
+            cases = probe(answer)
             while True:
                 with time_limit(PATIENCE):
                     case = next(cases, None)

@@ -7,7 +7,7 @@ from minillama.course.build import differing
 from minillama.course.source.definitions import definitions
 from minillama.course.source.free_names import names_read
 from minillama.course.source.splice import PACKAGE
-from minillama.course.source.taught import BUILD, lessons, package_source
+from minillama.course.source.taught import BUILD, file_of, lessons, package_source
 from minillama.course.workbook.my_package import MyPackage
 
 
@@ -27,8 +27,10 @@ def expected(package: MyPackage, module: str, cell: str) -> list[str]:
 def nothing_expected(package: MyPackage, module: str, cell: str) -> str:
     """What to say of a cell that defines none of a module's parts."""
     there = package.parts(module).items()
+    if (names := [*definitions(cell)]) and not differing(cell, package_source(module)):
+        return f"{', '.join(names)}: given, the same as in {PACKAGE}/{file_of(module)}."
     to_build = ", ".join(f"{name} (lesson {part.lesson})" for name, part in there)
-    defined = ", ".join(definitions(cell)) or "nothing"
+    defined = ", ".join(names) or "nothing"
     return (
         f"This cell defines {defined}. To build in {module} there are {to_build or 'no parts'}."
         " A helper goes into the cell of the part that uses it."

@@ -1,7 +1,6 @@
 """The checks of drawing tokens, and of lesson 18's exercises."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -10,12 +9,10 @@ from torch import Generator, Tensor
 from minillama.course.checking.answer import Case, call
 from minillama.course.checking.check import Check
 from minillama.course.checking.probes import all_agree, examples
-from minillama.course.checking.spies import Called, Highest, Lowest
+from minillama.course.checking.spies import Highest, Lowest
 from minillama.course.complaint import Complaint
-from minillama.course.lessons.lesson_18 import logits as by_rows
-from minillama.course.lessons.lesson_18.logits import FOUR, INF, batch, cut, kept, row, softmax
-
-LOGS = {"entr", "log", "log_softmax", "logsumexp", "xlogy"}
+from minillama.course.lessons.lesson_18.beam import Toy, look, tables
+from minillama.course.lessons.lesson_18.logits import batch, kept, row
 
 draw = Check("draw", "transforms")
 
@@ -105,6 +102,65 @@ def stretches(draw: Any) -> Iterator[Case]:
     yield Case(got, right, "400 rows of 6 tokens")
 
 
+simple_generate = Check("simple_generate")
+Choose = Callable[[Any], Any]
+
+
+def generated(f: Any, steps: Tensor, tokens: list[int], n: int, choose: Choose, stop: Any) -> Any:
+    """The ids that an answer gives, as plain numbers."""
+    got = call(f, Toy(steps), list(tokens), n, choose, stop)
+    try:
+        return [int(token) for token in got]
+    except (TypeError, ValueError) as error:
+        raise Complaint("gives no list of token ids: return prompt and new tokens.") from error
+
+
+def right_text(steps: Tensor, tokens: list[int], n: int, choose: Choose, stop: Any) -> list[int]:
+    """The same from tables of logits, without a model."""
+    text = list(tokens)
+    while len(text) < len(tokens) + n and (token := choose(look(steps, text))) != stop:
+        text.append(token)
+    return text
+
+
+def likeliest(logits: Any) -> int:
+    return int(torch.as_tensor(logits).argmax())
+
+
+def at_two_thirds(logits: Any) -> int:
+    """The token on whose stretch of the line from 0 to 1 two thirds fall."""
+    ends = torch.as_tensor(logits).double().softmax(-1).cumsum(-1)
+    return int((ends < 2 / 3).sum().clamp(max=len(ends) - 1))
+
+
+class ByTurns:
+    """Takes the likeliest token, then the second likeliest, and so on."""
+
+    calls = 0
+
+    def __call__(self, logits: Any) -> int:
+        self.calls += 1
+        return int(torch.as_tensor(logits).argsort(descending=True)[1 - self.calls % 2])
+
+
+for _title, _choose, _cases in (
+    ("each token is chosen from the last logits, and read with all before it",
+     lambda: likeliest, (([0], 1, None), ([2, 0, 1], 6, None), ([1, 3], 0, None))),
+    ("`choose` is given logits", lambda: at_two_thirds, (([3, 0], 8, None),)),
+    ("a stop token ends the text and is not in it", ByTurns,
+     (([0], 9, 1), ([2, 0, 1], 9, 3), ([1, 1], 9, 0), ([2, 4], 9, 4))),
+):  # fmt: skip
+
+    @simple_generate.probe(_title)
+    def loop(f: Any, choose: Any = _choose, cases: Any = _cases) -> Iterator[Case]:
+        for tokens, n, stop in cases:
+            given = 0.5 * tables(3, 5), tokens, n
+            words = f"tokens = {tokens}, n = {n} and stop = {stop}"
+            yield Case(
+                generated(f, *given, choose(), stop), right_text(*given, choose(), stop), words
+            )
+
+
 nucleus_size = Check("nucleus_size")
 all_agree(nucleus_size, lambda p, top_p: torch.tensor([sum(kept(x, top_p)) for x in p.tolist()]), {
     "four tokens, by hand": [
@@ -113,56 +169,6 @@ all_agree(nucleus_size, lambda p, top_p: torch.tensor([sum(kept(x, top_p)) for x
     ],
     "each row has its own": lambda: [(batch(2).softmax(-1), p) for p in (0.2, 0.9)],
 }, axes="batch")  # fmt: skip
-
-
-def largest_sum(logits: Tensor, points: Tensor) -> Tensor:
-    """Gumbel's noise, number by number."""
-    rows = zip(logits.tolist(), points.tolist(), strict=True)
-    sums = [[x - math.log(-math.log(u)) for x, u in zip(*row, strict=True)] for row in rows]
-    return torch.tensor([own.index(max(own)) for own in sums])
-
-
-gumbel_draw = Check("gumbel_draw")
-all_agree(gumbel_draw, largest_sum, {
-    "three tokens, by hand": [
-        (row(0, 1, 0.5), row(*u)) for u in ([0.9, 0.5, 0.5], [0.5, 0.5, 0.5], [0.1, 0.3, 0.6])
-    ],
-    "a token of logit -inf never comes, and each row has its own": lambda: [
-        (torch.randn(5, 8).index_fill(1, torch.tensor(2), -INF), torch.rand(5, 8))
-    ],
-}, axes="batch")  # fmt: skip
-
-
-def above_eta(logits: by_rows.Logits, epsilon: float | int) -> list[float]:
-    p = softmax(logits)
-    entropy = -sum(x * math.log(x) for x in p if x > 0)
-    limit = min(epsilon, math.sqrt(epsilon) * math.exp(-entropy))
-    return [x if y >= limit else -INF for x, y in zip(logits, p, strict=True)]
-
-
-apply_eta = by_rows.of_rows(Check("apply_eta", mistakes=by_rows.DROPPING), above_eta, {
-    # The entropy is 0.947 and e^-0.947 = 0.388, so the limits are 0.212 and 0.06.
-    "four tokens, by hand": [(FOUR, 0.3), (FOUR, 0.06)],
-    "the wider, the lower the bar": [
-        *[(row(x, *[0] * 30), e) for x, e in ((2, 0.1), (3, 0.02), (0, 0.9))],
-        (row(1, 3, -INF, 2, 0), 0.3),
-    ],
-    "each row has its own entropy": lambda: [
-        (torch.tensor([[0.3], [1.0], [4.0]]) * batch(), e) for e in (0.3, 0.05, 0.004)
-    ],
-})  # fmt: skip
-
-
-@apply_eta.probe("the entropy lowers the limit")
-def lowered(f: Any) -> Iterator[Case]:
-    equal = torch.full((1, 8), 0.5)
-    with Called() as called:
-        got = cut(f, equal, 0.3)
-    yield Case(got, equal, "8 equal logits (of the probability 0.125) and ε = 0.3")
-    # Added in place of subtracted, it leaves ε alone: only its computation shows that it is there.
-    computed = called.names & LOGS and {"exp", "sum"} <= called.names
-    alone = got.max() == -INF and torch.equal(cut(f, FOUR, 0.06), row(1, 3, 2, -INF))
-    yield Case(bool(computed and alone), False, "the same, as whether an entropy is without effect")
 
 
 until = Check("until")

@@ -3,25 +3,27 @@
 import torch
 
 
+@torch.no_grad()
+def simple_generate(model, tokens, n, choose, stop=None):
+    """Continue a list of token ids by up to n more, and return them all as one list.
+
+    choose: from the logits of the next token, (vocab_size,), to its id. A stop token ends the text.
+    """
+    text = list(tokens)
+    for _ in range(n):
+        logits = model(torch.tensor([text]))[0, -1]
+        token = int(choose(logits))
+        if token == stop:
+            break
+        text.append(token)
+    return text
+
+
 def nucleus_size(probabilities, top_p):
     """How many tokens top-p keeps in each row: (batch, vocab_size) to whole numbers (batch)."""
     ordered = probabilities.sort(dim=-1, descending=True).values
     before = ordered.cumsum(-1) - ordered
     return (before < top_p).sum(-1)
-
-
-def gumbel_draw(logits, points):
-    """A token a row by the Gumbel-max trick; points: a random number in (0, 1) for each logit."""
-    noise = -torch.log(-torch.log(points))
-    return (logits + noise).argmax(-1)
-
-
-def apply_eta(logits, epsilon):
-    """Keep what is at least min(ε, √ε · e^-entropy) probable; the rest becomes -inf."""
-    probabilities = logits.softmax(-1)
-    entropy = torch.special.entr(probabilities).sum(-1, keepdim=True)
-    limit = torch.minimum(torch.full_like(entropy, epsilon), epsilon**0.5 * torch.exp(-entropy))
-    return logits.masked_fill(probabilities < limit, -torch.inf)
 
 
 def until(parts, stop):
