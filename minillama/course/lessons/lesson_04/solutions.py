@@ -2,8 +2,6 @@
 
 import math
 
-import torch
-
 
 def softmax(scores):
     """Turn scores (..., keys) into weights that sum to 1 along the last axis, without overflow."""
@@ -15,10 +13,3 @@ def one_head(x, w_q, w_k, w_v):
     """Unmasked attention: x (time, dim) and matrices (dim, head_dim) give (time, head_dim)."""
     q, k, v = x @ w_q, x @ w_k, x @ w_v
     return (q @ k.mT / math.sqrt(q.shape[-1])).softmax(dim=-1) @ v
-
-
-def sliding_window_mask(time, keys, window):
-    """A mask (time, keys): True for a query's own key and the window - 1 keys before it."""
-    position = torch.arange(keys)
-    back = position[keys - time :, None] - position  # how far back each key is
-    return (back >= 0) & (back < window)
