@@ -72,7 +72,8 @@ def heads_exchanged(
 
     heads: each a (layer, head); donor_ids: another text for each that the model will be given, of
     any length. All other heads and positions compute as always, from what now reaches them.
-    Source: Meng et al. 2022, arXiv:2202.05262, section 2, as activation patching.
+    Source: Meng et al. 2022, arXiv:2202.05262, section 2, who restore whole hidden states so; the
+    method is known as activation patching.
 
     Raises ValueError for a head that the model does not have.
     """
