@@ -16,7 +16,7 @@ from minillama.rope import apply_rope
 def causal_mask(
     time: int, keys: int, device: torch.device | str | None = None
 ) -> Bool[Tensor, "time keys"]:
-    """True where a query may look: at keys that are not later than itself.
+    """True where a query may look: at its own position and earlier ones.
 
     The queries are the last `time` of the `keys` positions.
     """
@@ -42,7 +42,7 @@ def attention_weights(
     k: Float[Tensor, "*batch keys head_dim"],
     mask: Bool[Tensor, "*#batch time keys"] | None = None,
 ) -> Float[Tensor, "*batch time keys"]:
-    """How much each query takes from each key: rows that sum to 1. No mask means causal.
+    """The weight that each query gives to each key; rows sum to 1. No mask means causal.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
     """
@@ -59,7 +59,7 @@ def attend(
     v: Float[Tensor, "*batch keys head_dim"],
     mask: Bool[Tensor, "*#batch time keys"] | None = None,
 ) -> Float[Tensor, "*batch time head_dim"]:
-    """Each query's mean of the values, weighted by its attention. No mask means causal."""
+    """For each query, the values averaged with its weights. No mask means causal."""
     return attention_weights(q, k, mask) @ v
 
 

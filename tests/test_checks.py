@@ -89,7 +89,27 @@ def test_a_blank_is_not_written_yet(lesson, name):
     assert (result.passed, result.mistake) == (False, "not-written")
 
 
-@pytest.mark.parametrize("name", "loss_by_hand slope_by_nudging sliding_window_mask".split())
+def softmax(scores):
+    raise NotImplementedError(BLANK)
+
+
+def test_a_blank_that_an_answer_only_calls_is_named():
+    def one_head(x, w_q, w_k, w_v):
+        return softmax(x @ w_q @ (x @ w_k).mT) @ x @ w_v
+
+    message = CHECKS["one_head"].run(one_head).message
+    assert "one_head calls softmax, which is not written yet" in message
+
+
+def test_an_axis_of_a_type_that_is_taken_for_a_number_is_named():
+    def attention_weights(q, k, mask=None):
+        return (q @ k.mT / head_dim**0.5).softmax(-1)
+
+    message = CHECKS["attention_weights"].run(attention_weights).message
+    assert "head_dim only names an axis of a tensor" in message
+
+
+@pytest.mark.parametrize("name", "loss_by_hand slope_by_nudging one_head".split())
 @pytest.mark.usefixtures("as_readers_run")
 def test_a_tuple_is_said_to_be_one(name):
     result = CHECKS[name].run(lambda *args: (CHECKS[name].reference(*args),))

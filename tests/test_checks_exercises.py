@@ -63,9 +63,6 @@ softmax(scores)
 one_head(x, w_q, w_k, w_v)
 - right: F.scaled_dot_product_attention(x @ w_q, x @ w_k, x @ w_v)
 - right: torch.softmax((x @ w_q / w_q.shape[1] ** 0.5) @ (x @ w_k).T, 1) @ x @ w_v
-sliding_window_mask(time, keys, window)
-    ones = torch.ones(time, keys)
-- right: (ones.tril(keys - time) - ones.tril(keys - time - window)).bool()
 # Lesson 05
 theta_for(longest, head_dim)
 - right: (1 / (2 * math.pi / longest)) ** (1 / (1 - 2 / head_dim))

@@ -113,7 +113,7 @@ def test_wherever_the_disk_refuses_nothing_is_lost(
                 load_optimizers(training.optimizers, training.model, path)
         if (folder / "data").exists():
             step = runs.step_of(latest) if latest else None
-            safe = f"the checkpoint of step {step} is whole" if latest else "no checkpoint was"
+            safe = f"the checkpoint of step {step} is whole" if latest else "no checkpoint has been"
             assert safe in said and said.endswith("once this is fixed")
         events = go_on(short_config, folder)
         assert isinstance(events[-1], Finished)
@@ -141,7 +141,7 @@ def test_ctrl_c_on_a_full_disk_says_that_nothing_was_saved(short_config, disk, t
     while not isinstance(next(running), Step):
         pass
     disk.room = disk.used
-    with pytest.raises(WriteError, match="No space left on device; no checkpoint was saved"):
+    with pytest.raises(WriteError, match="No space left on device; no checkpoint has been saved"):
         running.close()
 
 

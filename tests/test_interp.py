@@ -6,7 +6,7 @@ from einops import rearrange
 
 from minillama.attention import Attention, attend, causal_mask, repeat_heads
 from minillama.config import ModelConfig
-from minillama.interp.attention import attention_maps, attention_replaced, heads_switched_off
+from minillama.interp.attention import attention_maps, attention_replaced, heads_exchanged
 from minillama.model import Llama
 
 
@@ -88,22 +88,50 @@ def test_what_replaces_attention_gets_the_mask_and_a_key_for_each_query_head(mod
     assert given[0][2] is None and torch.equal(given[-1][2], mask)
 
 
-def test_heads_that_are_switched_off_add_nothing(model):
-    before = model(TOKENS)
-    with heads_switched_off(model, [(1, 0), (1, 3)]):
-        silent = model(TOKENS)
+OTHERS = torch.tensor([[8, 8, 8, 2, 6], [5, 4, 3, 2, 1]])
+
+
+def test_only_the_heads_that_are_exchanged_give_what_they_give_in_the_donor(model):
+    mixed = []
+
+    def record(_, given):
+        mixed.append(given[0][:, -1].unflatten(-1, (4, 16)))
+
+    before, wo = model(TOKENS), model.layers[1].attention.wo
+    with heads_exchanged(model, [(1, 0), (1, 3)], OTHERS):
+        hook = wo.register_forward_pre_hook(record)  # it comes after the exchange
+        model(TOKENS)
+    model(TOKENS)
+    model(OTHERS)
+    hook.remove()
+    exchanged, own, donor = mixed
+    assert torch.equal(exchanged[:, [0, 3]], donor[:, [0, 3]])
+    assert torch.equal(exchanged[:, [1, 2]], own[:, [1, 2]])
     assert torch.equal(model(TOKENS), before)
-    with torch.no_grad():
-        for head in (0, 3):
-            model.layers[1].attention.wo.weight[:, 16 * head : 16 * (head + 1)] = 0
-    torch.testing.assert_close(silent, model(TOKENS))
-    assert not torch.allclose(silent, before)
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_an_exchange_changes_the_last_position_only_and_with_itself_nothing(model):
+    heads, before = [(0, 1), (1, 0), (1, 3)], model(TOKENS)
+    with heads_exchanged(model, heads, OTHERS):
+        after = model(TOKENS)
+    assert torch.equal(after[:, :-1], before[:, :-1])
+    assert not torch.allclose(after[:, -1], before[:, -1])
+    with heads_exchanged(model, heads, TOKENS):
+        torch.testing.assert_close(model(TOKENS), before)
+
+
+def test_with_every_head_exchanged_only_the_last_token_itself_is_left(model):
+    every = [(layer, head) for layer in range(2) for head in range(4)]
+    donor = torch.tensor([[1, 8, 8, 2], [1, 9, 9, 3]])  # each ends as its text does
+    with heads_exchanged(model, every, donor):
+        torch.testing.assert_close(model(TOKENS)[:, -1], model(donor)[:, -1])
 
 
 @pytest.mark.parametrize("head", [(2, 0), (0, 4), (-1, 0)])
 def test_a_head_that_is_not_there_is_told(model, head):
     with (
         pytest.raises(ValueError, match=r"layers 0 to 1 and heads 0 to 3"),
-        heads_switched_off(model, [head]),
+        heads_exchanged(model, [head], TOKENS),
     ):
         model(TOKENS)

@@ -3,10 +3,12 @@
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 matplotlib.use("agg")
 
 from minillama import plots
+from minillama.plots.colors import BLUE, VERMILION
 
 
 def test_each_row_is_split_into_its_shares():
@@ -32,6 +34,8 @@ def test_losses_have_their_numbers_and_the_floor_its_line():
     assert [*ax.lines[0].get_xdata()] == [0.45, 0.45]
     assert not plots.loss_bars({"right": 0.5}).lines
     assert plots.loss_bars({"right": 0.5}, digits=3).texts[0].get_text() == "0.500"
+    right, leaks = plots.loss_bars({"right": 0.5, "leaks": 0.2}, marked=["leaks"]).patches
+    assert (right.get_facecolor(), leaks.get_facecolor()) == (to_rgba(BLUE), to_rgba(VERMILION))
 
 
 def test_memory_is_stacked_in_gigabytes():

@@ -1,6 +1,6 @@
 """What happens inside a model on the way to its logits: attention, neurons, blocks, the stream."""
 
-from minillama.interp.attention import attention_maps, attention_replaced, heads_switched_off
+from minillama.interp.attention import attention_maps, attention_replaced, heads_exchanged
 from minillama.interp.blocks import block_repeated, blocks_in_order, logit_lens
 from minillama.interp.neurons import (
     gates_replaced,
@@ -18,7 +18,7 @@ __all__ = [
     "block_repeated",
     "blocks_in_order",
     "gates_replaced",
-    "heads_switched_off",
+    "heads_exchanged",
     "logit_lens",
     "neurons",
     "neurons_edited",

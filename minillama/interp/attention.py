@@ -1,4 +1,4 @@
-"""Attention seen from inside: its maps, and a model with other attention or without some heads."""
+"""Attention seen from inside: its maps, other attention, and heads that work for another text."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -65,8 +65,15 @@ def attention_replaced(
 
 
 @contextmanager
-def heads_switched_off(model: Llama, heads: Collection[tuple[int, int]]) -> Iterator[None]:
-    """While it lasts, these heads of a model, each a (layer, head), add nothing to the stream.
+def heads_exchanged(
+    model: Llama, heads: Collection[tuple[int, int]], donor_ids: Int[Tensor, "batch time"]
+) -> Iterator[None]:
+    """While it lasts, these heads give at the last position what they give there in other texts.
+
+    heads: each a (layer, head); donor_ids: another text for each that the model will be given, of
+    any length. All other heads and positions compute as always, from what now reaches them.
+    Source: Meng et al. 2022, arXiv:2202.05262, section 2, who restore whole hidden states so; the
+    method is known as activation patching.
 
     Raises ValueError for a head that the model does not have.
     """
@@ -75,19 +82,33 @@ def heads_switched_off(model: Llama, heads: Collection[tuple[int, int]]) -> Iter
         if not (0 <= layer < n_layers and 0 <= head < n_heads):
             have = f"layers 0 to {n_layers - 1} and heads 0 to {n_heads - 1}"
             raise ValueError(f"there is no head {head} in layer {layer}: the model has {have}")
-
-    def silence(layer: int, given: tuple[Tensor]) -> tuple[Tensor]:
-        mixed = rearrange(given[0].clone(), "b t (h d) -> b t h d", h=n_heads)
-        mixed[:, :, [head for at, head in heads if at == layer]] = 0
-        return (rearrange(mixed, "b t h d -> b t (h d)"),)
-
     outs = [m for name, m in model.named_modules() if name.endswith("attention.wo")]
-    hooks = [
-        wo.register_forward_pre_hook(lambda _, given, i=i: silence(i, given))
-        for i, wo in enumerate(outs)
-    ]
-    try:
+
+    @contextmanager
+    def before_each_wo(do: Callable[[int, Tensor], Tensor]) -> Iterator[None]:
+        hooks = [
+            wo.register_forward_pre_hook(lambda _, given, i=i: (do(i, given[0]),))
+            for i, wo in enumerate(outs)
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    given: list[Tensor] = []
+
+    def record(layer: int, mixed: Tensor) -> Tensor:
+        given.append(rearrange(mixed[:, -1], "b (h d) -> b h d", h=n_heads))
+        return mixed
+
+    def exchange(layer: int, mixed: Tensor) -> Tensor:
+        mixed = rearrange(mixed.clone(), "b t (h d) -> b t h d", h=n_heads)
+        chosen = [head for at, head in heads if at == layer]
+        mixed[:, -1, chosen] = given[layer][:, chosen]
+        return rearrange(mixed, "b t h d -> b t (h d)")
+
+    with torch.no_grad(), before_each_wo(record):
+        model(donor_ids)
+    with before_each_wo(exchange):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -1,6 +1,6 @@
 """Horizontal bars: shares of a whole, memory and what fills it, losses side by side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -82,18 +82,20 @@ def loss_bars(
     *,
     floor: float | None = None,
     digits: int = 2,
+    marked: Collection[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
     """A loss in nats per token for each name, with its number; the floor dotted, if it is known.
 
-    digits: how many of each number stand after the point. A loss that is no number gets the word
-    "nan" in place of a bar.
+    digits: how many of each number stand after the point; marked: names whose bars are vermilion
+    and not blue. A loss that is no number gets the word "nan" in place of a bar.
     """
     if ax is None:
         size = (7, 0.36 * len(losses) + 0.8)
         ax = plt.subplots(figsize=size, layout="constrained")[1]
     numbers = np.array([*losses.values()], dtype=float)
-    bars = ax.barh(list(losses), np.nan_to_num(numbers), color=BLUE)
+    colors = [VERMILION if name in marked else BLUE for name in losses]
+    bars = ax.barh(list(losses), np.nan_to_num(numbers), color=colors)
     labels = [f"{number:.{digits}f}" for number in numbers]
     ax.bar_label(bars, labels, padding=3, fontsize=9, color=INK)
     if floor is not None:

@@ -1,6 +1,7 @@
 """Probing an answer: call it, and put into words what goes wrong on the way."""
 
 import io
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
@@ -94,7 +95,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             result = function(*args, **kwargs)
     except Exception as error:  # whatever an answer raises is about the answer
         if isinstance(error, NotImplementedError) and str(error) in BLANKS:
-            raise Complaint("is not written yet: fill in the blank.", "not-written") from error
+            raise not_written(error, name) from error
         raise raised(error) from error
     if any(not torch.equal(now, then) for now, then in zip(given, before, strict=True)):
         raise Complaint(
@@ -109,6 +110,15 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return result
 
 
+def not_written(error: BaseException, name: str) -> Complaint:
+    """That the answer of this name is blank; or, if it only calls a blank, which one that is."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    blank = frame.f_code.co_name
+    if blank == name or "." in frame.f_code.co_qualname:  # a method is part of the answer
+        return Complaint("is not written yet: fill in the blank.", "not-written")
+    return Complaint(f"calls {blank}, which is not written yet: write that first.", "not-written")
+
+
 def refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """How an answer refuses what it is given: "a ValueError", say, or "no error"."""
     try:
@@ -116,7 +126,7 @@ def refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
             function(*args, **kwargs)
     except Exception as error:
         if isinstance(error, NotImplementedError) and str(error) in BLANKS:
-            raise Complaint("is not written yet: fill in the blank.", "not-written") from error
+            raise not_written(error, getattr(function, "__name__", "")) from error
         name = "ValueError" if isinstance(error, ValueError) else type(error).__name__
         return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
     return "no error"

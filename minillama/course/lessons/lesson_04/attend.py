@@ -19,7 +19,7 @@ all_agree(causal_mask, lambda time, keys: oracles.may_look(time, [[0] * keys])[0
     "every number of queries and keys": [(t, n) for n in range(1, 7) for t in range(1, n + 1)],
 }, through=shared.mask, axes="time keys")  # fmt: skip
 on_device(
-    causal_mask, "the mask is made on the device that is asked for",
+    causal_mask, "the mask is made on the device that you ask for",
     lambda: (2, 3, torch.device("cpu")), shared.ON_CPU.format("whatever `device` says"),
     "device-ignored", shared.mask,
 )  # fmt: skip

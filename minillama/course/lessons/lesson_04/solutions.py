@@ -2,23 +2,14 @@
 
 import math
 
-import torch
-
 
 def softmax(scores):
-    """Weights of scores (..., keys), along the last axis, however large the scores are."""
+    """Turn scores (..., keys) into weights that sum to 1 along the last axis, without overflow."""
     powers = (scores - scores.amax(dim=-1, keepdim=True)).exp()
     return powers / powers.sum(dim=-1, keepdim=True)
 
 
 def one_head(x, w_q, w_k, w_v):
-    """Attention without a mask, (time, head_dim), of x (time, dim); matrices (dim, head_dim)."""
+    """Unmasked attention: x (time, dim) and matrices (dim, head_dim) give (time, head_dim)."""
     q, k, v = x @ w_q, x @ w_k, x @ w_v
     return (q @ k.mT / math.sqrt(q.shape[-1])).softmax(dim=-1) @ v
-
-
-def sliding_window_mask(time, keys, window):
-    """True where a query may look, (time, keys): at itself and the window - 1 keys before it."""
-    position = torch.arange(keys)
-    back = position[keys - time :, None] - position  # how far back each key is
-    return (back >= 0) & (back < window)
