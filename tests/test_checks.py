@@ -174,7 +174,7 @@ def test_what_an_answer_prints_is_shown_where_it_first_goes_wrong(capsys):
         return causal_mask(time, keys, device)
 
     right = CHECKS["causal_mask"].run(lambda *args: print("right") or causal_mask(*args))
-    assert right.message.endswith(" is asked for")
+    assert right.message.endswith(" you ask for")
     result = CHECKS["causal_mask"].run(wrong)
     printed = "".join(f"\n    {line}" for line in ["time 2", *range(9), "... and 11 lines more"])
     assert result.message.endswith(f" is right.\n    It printed:{printed}")
