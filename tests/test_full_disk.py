@@ -113,7 +113,7 @@ def test_wherever_the_disk_refuses_nothing_is_lost(
                 load_optimizers(training.optimizers, training.model, path)
         if (folder / "data").exists():
             step = runs.step_of(latest) if latest else None
-            safe = f"the checkpoint of step {step} is complete" if latest else "no checkpoint has been"
+            safe = f"of step {step} is complete" if latest else "no checkpoint has been saved"
             assert safe in said and said.endswith("once this is fixed")
         events = go_on(short_config, folder)
         assert isinstance(events[-1], Finished)
