@@ -1,7 +1,7 @@
 """Attention seen from inside: its maps, other attention, and heads that work for another text."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from minillama.attention import attention_weights, repeat_heads
+from minillama.interp.hooks import removed_after
 from minillama.model import Llama
 from minillama.rope import apply_rope
 
@@ -38,12 +39,8 @@ def attention_maps(
     # By name and not by class, so that a model of a reader's own classes is looked into as well.
     named = model.named_modules()
     layers = [module for name, module in named if name.rpartition(".")[2] == "attention"]
-    hooks = [layer.register_forward_pre_hook(record) for layer in layers]
-    try:
+    with removed_after(layer.register_forward_pre_hook(record) for layer in layers):
         model(tokens)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return torch.stack(maps)
 
 
@@ -84,17 +81,11 @@ def heads_exchanged(
             raise ValueError(f"there is no head {head} in layer {layer}: the model has {have}")
     outs = [m for name, m in model.named_modules() if name.endswith("attention.wo")]
 
-    @contextmanager
-    def before_each_wo(do: Callable[[int, Tensor], Tensor]) -> Iterator[None]:
-        hooks = [
+    def before_each_wo(do: Callable[[int, Tensor], Tensor]) -> AbstractContextManager[None]:
+        return removed_after(
             wo.register_forward_pre_hook(lambda _, given, i=i: (do(i, given[0]),))
             for i, wo in enumerate(outs)
-        ]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
+        )
 
     given: list[Tensor] = []
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from minillama.interp.hooks import removed_after
 from minillama.interp.stream import residual_stream
 from minillama.model import Llama
 
@@ -53,8 +54,5 @@ def block_repeated(
     def again(block: Any, given: tuple[Any, ...], x: Tensor) -> Tensor:
         return x + change(block.forward(x, *given[1:]) - x)
 
-    hook = model.layers[layer].register_forward_hook(again)
-    try:
+    with removed_after([model.layers[layer].register_forward_hook(again)]):
         yield
-    finally:
-        hook.remove()

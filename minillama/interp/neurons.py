@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from minillama.interp.hooks import removed_after
 from minillama.model import Llama
 
 
@@ -34,15 +35,11 @@ def neurons(
 def neurons_edited(model: Llama, edit: Callable[[int, Tensor], Tensor]) -> Iterator[None]:
     """While it lasts, each w_down gets `edit(layer, activations)` in place of the activations."""
     downs = [m for name, m in model.named_modules() if name.endswith(".feed_forward.w_down")]
-    hooks = [
+    with removed_after(
         down.register_forward_pre_hook(lambda _, given, i=i: (edit(i, given[0]),))
         for i, down in enumerate(downs)
-    ]
-    try:
+    ):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 @contextmanager
@@ -93,11 +90,8 @@ def gates_replaced(model: Llama, by: Callable[[Tensor, Tensor], Tensor]) -> Iter
                 lambda *_, layer=layer: (by(given[layer.w_gate], given[layer.w_up]),)
             )
         )
-    try:
+    with removed_after(hooks):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from minillama.interp.hooks import removed_after
 from minillama.model import Llama
 
 
@@ -26,12 +27,8 @@ def residual_stream(
         states.append(given[0])
 
     readers = [*model.layers, model.norm]
-    hooks = [reader.register_forward_pre_hook(record) for reader in readers]
-    try:
+    with removed_after(reader.register_forward_pre_hook(record) for reader in readers):
         model(tokens)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return torch.stack(states)
 
 
@@ -41,10 +38,8 @@ def stream_edited(model: Llama, layer: int, edit: Callable[[Tensor], Tensor]) ->
     hook = model.layers[layer].register_forward_pre_hook(
         lambda _, given: (edit(given[0]), *given[1:])
     )
-    try:
+    with removed_after([hook]):
         yield
-    finally:
-        hook.remove()
 
 
 @contextmanager
